@@ -1,0 +1,219 @@
+"""The command line: ``kpi check | measure | trace | report``.
+
+Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a fault of the kit itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kpilib.errors import KpiError
+
+if TYPE_CHECKING:
+    from kpilib.book import Book
+
+SCHEMA = 1
+ENGAGEMENT = click.argument("engagement", type=click.Path(path_type=Path))
+QUARTER = click.option("--quarter", metavar="Q", help="As in 2017Q4; without it the last complete quarter.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kpilib", prog_name="kpi")
+def kpi() -> None:
+    """Account penetration from a client's own files."""
+
+
+@kpi.command()
+@ENGAGEMENT
+@click.option("--list", "listing", type=click.Path(path_type=Path), help="Write every row set aside as CSV.")
+def check(engagement: Path, listing: Path | None) -> None:
+    """Say what was read, what was set aside and why."""
+    from kpilib import ledger
+
+    book = _open(engagement)
+    click.echo(ledger.text(book))
+    if listing:
+        ledger.write_set_aside(book, listing)
+        click.echo(f"\nEvery row set aside: {listing}")
+    ledger.refuse_too_much(book)
+
+
+@kpi.command()
+@ENGAGEMENT
+@QUARTER
+@click.option("--lookback", type=int, metavar="MONTHS", help="In place of the engagement's own.")
+@click.option("--base", type=click.Choice(["all", "active", "eligible"]), help="Which accounts are counted.")
+@click.option("--by", metavar="COLUMN", help="An account attribute to group by.")
+@click.option("--against", metavar="Q|plan", help="Measure the change on a quarter, or against plan.")
+@click.option("--format", "shape", type=click.Choice(["table", "json", "csv"]), default="table")
+def measure(
+    engagement: Path,
+    quarter: str | None,
+    lookback: int | None,
+    base: str | None,
+    by: str | None,
+    against: str | None,
+    shape: str,
+) -> None:
+    """Print the headline figures, for people and for pipelines."""
+    found = measured(_open(engagement, lookback, base), quarter, by, against)
+    if shape == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    elif shape == "csv":
+        _write_csv(sys.stdout, ["figure", *_names(found)], _flat(found))
+    else:
+        click.echo(_aligned([["", *_names(found)], *[list(row) for row in _flat(found)]]))
+
+
+@kpi.command()
+@ENGAGEMENT
+@click.option("--account", required=True, metavar="A", help="Its id, as the client writes it.")
+@QUARTER
+def trace(engagement: Path, account: str, quarter: str | None) -> None:
+    """Explain one account, product by product, down to the client's rows."""
+    from kpilib import trace as traced
+
+    book = _open(engagement)
+    at = book.quarter(quarter or book.default_quarter())
+    rows = traced.account(book, account, at.label)
+    states = rows["state"].value_counts()
+    possible = len(rows) - int(states.get("not possible", 0))
+    held = int(states.get("held", 0))
+    share = f" = {held / possible:.1%}" if possible else ", so no degree"
+    click.echo(f"{book.engagement.client}: account {_plain(account)} as of {at.last_day}")
+    click.echo(f"{held} held of {possible} possible{share}; look-back {book.lookback_months} months\n")
+    shown = [
+        [_plain(_blank(cell)) for cell in row] for row in rows.drop(columns="family").itertuples(index=False)
+    ]
+    names = [name.replace("_", " ") for name in rows.columns if name != "family"]
+    click.echo(_aligned([names, *shown]))
+
+
+@kpi.command()
+@ENGAGEMENT
+@QUARTER
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder that receives ENGAGEMENT/QUARTER/.",
+)
+def report(engagement: Path, quarter: str | None, out: Path) -> None:
+    """Publish the quarterly pack."""
+    from kpilib import pack
+
+    click.echo(f"Published {pack.of_quarter(_open(engagement), quarter, out)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        kpi.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except KpiError as error:
+        click.echo(f"kpi: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception:
+        click.echo(traceback.format_exc(), err=True)
+        click.echo(
+            "kpi: this is a fault of the kit, not of your data. Report it with the lines above and "
+            "the output of 'kpi --version'.",
+            err=True,
+        )
+        sys.exit(3)
+
+
+def measured(
+    book: Book, quarter: str | None, by: str | None = None, against: str | None = None
+) -> dict[str, Any]:
+    """The object that ``kpi measure --format json`` prints; README describes its fields."""
+    from kpilib import headline
+
+    found = headline.headline(book, quarter, by, against).as_dict()
+    ledger = book.ledger()
+    groups = found.pop("groups", None)
+    for key, action in (("set_aside", "set aside"), ("flagged", "flagged")):
+        rows = ledger[ledger["action"] == action].groupby("rule", sort=True)[["rows", "hits"]].sum()
+        found[key] = {rule: int(n) for rule, n in rows["rows"].items()}
+        if key == "set_aside":
+            found["set_aside_hits"] = {rule: int(n) for rule, n in rows["hits"].items()}
+    return found | {"schema": SCHEMA} | ({} if groups is None else {"groups": groups})
+
+
+def _open(path: Path, lookback: int | None = None, base: str | None = None) -> Book:
+    from kpilib import engagement, kept
+
+    return kept.open_book(engagement.load(path), lookback, base)
+
+
+def _names(found: dict[str, Any]) -> list[str]:
+    return ["all", *[str(each["group"]) for each in found.get("groups", [])]]
+
+
+def _flat(found: dict[str, Any]) -> Iterable[list[str]]:
+    """One row per figure, one column per group; nested names are joined by a point."""
+    columns = [_leaves(each) for each in (found, *found.get("groups", []))]
+    for name in columns[0]:
+        yield [name, *["" if column.get(name) is None else str(column[name]) for column in columns]]
+
+
+def _leaves(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, value in found.items():
+        if name in ("groups", "group"):
+            continue
+        if isinstance(value, dict):
+            leaves |= _leaves(value, f"{prefix}{name}.")
+        else:
+            leaves[prefix + name] = " to ".join(map(str, value)) if isinstance(value, list) else value
+    return leaves
+
+
+def _write_csv(to: Any, header: list[str], rows: Iterable[list[str]]) -> None:
+    writer = csv.writer(to, lineterminator="\n")
+    writer.writerow([_safe(each) for each in header])
+    writer.writerows([_safe(each) for each in row] for row in rows)
+
+
+def _safe(cell: str) -> str:
+    """Keep a client's text from becoming a formula in a spreadsheet; numbers stay numbers."""
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return cell
+
+
+def _blank(cell: Any) -> str:
+    return "" if cell is None or cell != cell else str(cell)  # noqa: PLR0124
+
+
+def _plain(text: str) -> str:
+    """Show control characters of a client's text instead of obeying them."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""A client's kept positions, as every measure reads them: Parquet files behind views of plain DuckDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from kpilib.engagement import Engagement
+from kpilib.errors import DataError, QuarterError, listed
+from kpilib.quarters import Quarter
+
+TABLES = (
+    "positions",
+    "quarters",
+    "products",
+    "accounts",
+    "opportunities",
+    "blocked",
+    "monthly",
+    "ledger",
+    "totals",
+    "readings",
+    "set_aside",
+    "lapsing",
+    "rules",
+)
+
+
+@dataclass(frozen=True)
+class Book:
+    """Positions of one engagement under one look-back, and the base that measures count.
+
+    ``folder`` holds one Parquet file per table; opening one costs no pass over the client's facts.
+    """
+
+    engagement: Engagement
+    folder: Path
+    base: str
+
+    @property
+    def lookback_months(self) -> int:
+        """The look-back that decides what counts as having, in months."""
+        return self.engagement.lookback_months
+
+    def counting(self, base: str | None) -> Book:
+        """Return the same book with another base: all, active or eligible."""
+        return replace(self, base=base) if base else self
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Open an engine in which every kept table is a view."""
+        db = duckdb.connect()
+        for name in TABLES:
+            if self.has(name):
+                file = str(self.folder / f"{name}.parquet").replace("'", "''")
+                db.execute(f"create view {name} as select * from '{file}'")
+        return db
+
+    def has(self, name: str) -> bool:
+        """Whether a table was kept."""
+        return (self.folder / f"{name}.parquet").is_file()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Read a small kept table whole; decimals stay decimals, days stay days."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.folder / f"{name}.parquet").to_pandas(date_as_object=True)
+
+    @cached_property
+    def quarters(self) -> pd.DataFrame:
+        """quarter, label, first_day, as_of, window_start, complete: one row each, oldest first."""
+        return self.table("quarters")
+
+    @cached_property
+    def products(self) -> pd.DataFrame:
+        """product_id, family, place, word, bit, launched, retired, lookback_quarters: catalogue order."""
+        return self.table("products")
+
+    def ledger(self) -> pd.DataFrame:
+        """Every rule that a row broke; columns as :data:`kpilib.checks.LEDGER`."""
+        return self.table("ledger")
+
+    def totals(self) -> pd.DataFrame:
+        """Rows and revenue read, used and set aside by table."""
+        return self.table("totals")
+
+    def lapsing(self, quarter: str) -> pd.DataFrame | None:
+        """account_id, product_id, last_day, days_since, usual_gap; None without evidence from sales."""
+        if not self.has("lapsing"):
+            return None
+        db = self.connect()
+        return db.execute(
+            "select account_id, product_id, last_day, days_since, usual_gap from lapsing where quarter = ? "
+            "order by account_id, product_id",
+            [self.quarter(quarter).label],
+        ).df()
+
+    def quarter(self, label: str) -> Quarter:
+        """Find a quarter of the data by its label.
+
+        Raises
+        ------
+        QuarterError
+            It is not written as a quarter, or lies outside the data.
+        """
+        asked = self.engagement.calendar.parse(label)
+        labels = list(self.quarters["label"])
+        if asked.label not in labels:
+            raise QuarterError(
+                f"{asked.label} lies outside the data.",
+                f"They cover {labels[0]} to {labels[-1]}.",
+                "Ask for one of these, or widen data_from and data_to.",
+            )
+        return asked
+
+    def is_complete(self, label: str) -> bool:
+        """Whether the data cover a quarter and its look-back window to their ends."""
+        known = dict(zip(self.quarters["label"], self.quarters["complete"], strict=True))
+        return bool(known[self.quarter(label).label])
+
+    def default_quarter(self) -> str:
+        """The last complete quarter.
+
+        Raises
+        ------
+        DataError
+            No quarter is complete: the look-back begins before the data do.
+        """
+        complete = self.quarters.loc[self.quarters["complete"].astype(bool), "label"]
+        if complete.empty:
+            raise DataError(
+                "No quarter is complete.",
+                f"The data run from {self.engagement.data_from} to {self.engagement.data_to} and the look-back is "
+                f"{self.lookback_months} months; they touch {listed(list(self.quarters['label']))}.",
+                "Name the quarter you want (--quarter; it will be marked incomplete) or shorten the look-back.",
+            )
+        return str(complete.iloc[-1])

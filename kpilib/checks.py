@@ -1,0 +1,237 @@
+"""The rules of the intake, and the ledger of what broke them: rows, money, examples, what was done.
+
+A rule *sets aside* (the first one that a row breaks owns it) or *flags* (the row is kept). What stays reconciles:
+rows read = rows used + rows set aside, and revenue likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kpilib.errors import DataError, listed
+from kpilib.sources import quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SAYS = {
+    "no_account": "no account id",
+    "unknown_account": "account id not in the accounts table, which is declared complete",
+    "unreadable_date": "date missing or not in the declared format",
+    "outside_calendar": "date outside data_from to data_to",
+    "unreadable_amount": "amount missing or not a number as declared",
+    "unknown_product": "product not in the catalogue, not outside it, not mapped",
+    "repeated_line": "same as an earlier line in all columns of the source, or in its declared key",
+    "unlisted_account": "account seen only in the facts: counted, without attributes",
+    "outside_catalogue": "known product outside the catalogue: activity and revenue, never a holding",
+    "zero_quantity": "quantity 0",
+    "zero_revenue": "revenue 0",
+    "ends_before_start": "ends on or before the day it starts: proves nothing",
+    "between_quarters": "snapshot of a day that ends no quarter: proves nothing",
+    "month_without_lines": "no line in a month inside data_from to data_to: a missing delivery?",
+    "outside_eligibility": "product held by an account it is not open to: not counted as held",
+}
+TODO = {
+    "unreadable_date": "Declare date_format (a list, if the client mixes several) in the source.",
+    "unreadable_amount": "Declare decimal and thousands in the source.",
+    "unknown_product": "Add them to the mapping, the catalogue, or catalogue.outside.",
+    "outside_calendar": "Widen data_from and data_to if these days are delivered whole.",
+    "unknown_account": "Complete the accounts table, or set accounts.complete = false.",
+    "month_without_lines": "Ask the client for that month.",
+}
+LEDGER = (
+    "table",
+    "rule",
+    "action",
+    "rows",
+    "hits",
+    "also_set_aside",
+    "revenue",
+    "says",
+    "todo",
+    "examples",
+)
+EXAMPLE = (
+    "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, "
+    "'day': day_text, 'amount': amount_text}"
+)
+TOTALS = (
+    "table",
+    "rows_read",
+    "rows_used",
+    "rows_set_aside",
+    "revenue_read",
+    "revenue_used",
+    "revenue_set_aside",
+    "gross_read",
+    "gross_set_aside",
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """SQL conditions by rule name: those that set a row aside, in order, and those that flag it."""
+
+    set_aside: dict[str, str]
+    flags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One table after the rules: its ledger, its totals, and the rules that were broken."""
+
+    ledger: pd.DataFrame
+    totals: pd.DataFrame
+    broken: tuple[str, ...]
+
+
+def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged:
+    """Count every rule of one table in a single scan.
+
+    Parameters
+    ----------
+    view
+        Has ``account_id``, ``item_id``, ``day_text``, ``amount_text``, ``revenue`` and provenance.
+
+    Returns
+    -------
+    Judged
+        ``ledger``: one row per broken rule; ``rows`` that it owns, ``hits`` in all,
+        ``also_set_aside`` those that another rule set aside, ``revenue`` of ``rows``. A flag owns all it hits. ``totals``: one row.
+    """
+    conditions = {**rules.set_aside, **rules.flags}
+    counts = ", ".join(
+        f"count(*) filter ({sql}) as {name}, sum(revenue) filter ({sql}) as {name}_revenue, "
+        f"min({EXAMPLE}, 5) filter ({sql}) as {name}_examples"
+        for name, sql in conditions.items()
+    )
+    cursor = db.execute(
+        f"select {owner(rules)} as owner, count(*) as rows, sum(revenue) as revenue, sum(abs(revenue)) as gross"
+        f"{', ' + counts if counts else ''} from {quoted(view)} group by 1 order by 1"
+    )
+    names = [each[0] for each in cursor.description]
+    # rows through Python keep decimals; DuckDB's own pandas frames turn them into doubles
+    scanned = pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
+    broken = tuple(name for name in conditions if scanned[name].sum())
+    rows = [_entry(label, rules, scanned, name) for name in broken]
+    return Judged(pd.DataFrame(rows, columns=LEDGER), _totals(label, scanned), broken)
+
+
+def owner(rules: Rules) -> str:
+    """SQL for the first set-aside rule that a row breaks; null where the row is used."""
+    cases = " ".join(f"when {sql} then '{name}'" for name, sql in rules.set_aside.items())
+    return f"case {cases} end" if cases else "null::varchar"
+
+
+def used(rules: Rules, broken: Sequence[str]) -> str:
+    """SQL that keeps the used rows; rules that nothing broke cost nothing."""
+    kept = [f"not coalesce({sql}, false)" for name, sql in rules.set_aside.items() if name in broken]
+    return " and ".join(kept) or "true"
+
+
+def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str]) -> bool:
+    """Whether any line equals an earlier one in the given columns.
+
+    A hash finds the few candidates, the columns themselves decide.
+    """
+    names = ", ".join(map(quoted, columns))
+    db.execute(
+        f"create or replace temp table candidates as select hash({names}) as h from {quoted(view)} "
+        "group by 1 having count(*) > 1"
+    )
+    found = db.execute(
+        f"select 1 from {quoted(view)} where hash({names}) in (select h from candidates) "
+        f"group by {names} having count(*) > 1 limit 1"
+    ).fetchone()
+    return found is not None
+
+
+def entry(
+    label: str, rule: str, hits: int, examples: Sequence[str], action: str = "flagged"
+) -> dict[str, object]:
+    """Make a ledger row for what was found otherwise than by a scan of conditions."""
+    return dict(
+        zip(
+            LEDGER,
+            (
+                label,
+                rule,
+                action,
+                hits,
+                hits,
+                0,
+                None,
+                SAYS[rule],
+                TODO.get(rule, ""),
+                "\n".join(examples),
+            ),
+            strict=True,
+        )
+    )
+
+
+def refuse_repeated_ids(db: DuckDBPyConnection, label: str, view: str, column: str) -> None:
+    """Stop where a table that must name each thing once names one twice.
+
+    Raises
+    ------
+    DataError
+        With the first few ids; counting either row would be a guess.
+    """
+    twice = db.execute(
+        f"select {column}, count(*) from {quoted(view)} where {column} is not null "
+        "group by 1 having count(*) > 1 order by 2 desc, 1"
+    ).fetchall()
+    if twice:
+        raise DataError(
+            f"{label} names {len(twice):,} ids more than once.",
+            f"Found {listed([f'{name} ({n} times)' for name, n in twice], most=5)}.",
+            "Keep one row for each.",
+        )
+
+
+def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[str, object]:
+    owned = scanned.loc[scanned["owner"] == rule]
+    sets_aside = rule in rules.set_aside
+    revenue = owned["revenue"] if sets_aside else scanned[f"{rule}_revenue"]
+    return {
+        "table": label,
+        "rule": rule,
+        "action": "set aside" if sets_aside else "flagged",
+        "rows": int(owned["rows"].sum() if sets_aside else scanned[rule].sum()),
+        "hits": int(scanned[rule].sum()),
+        "also_set_aside": int(scanned.loc[scanned["owner"].notna() & (scanned["owner"] != rule), rule].sum()),
+        "revenue": _decimal_sum(revenue),
+        "says": SAYS[rule],
+        "todo": TODO.get(rule, ""),
+        "examples": "\n".join(_examples(scanned[f"{rule}_examples"])),
+    }
+
+
+def _examples(lists: Iterable[list[dict[str, object]] | None], most: int = 5) -> list[str]:
+    """Word the first few rows that broke a rule; file and record come first, so they order."""
+    found = (tuple(row.values()) for each in lists for row in each or [])
+    rows = sorted(found, key=lambda row: (row[0] or "", row[1] or 0))[:most]
+    return [
+        f"{file}, record {record}: " + ", ".join("(blank)" if each is None else str(each) for each in rest)
+        for file, record, *rest in rows
+    ]
+
+
+def _totals(label: str, scanned: pd.DataFrame) -> pd.DataFrame:
+    """Reconcile: net money, and gross money, in which a sale and its return both weigh."""
+    kept = scanned["owner"].isna()
+    rows = [int(scanned.loc[each, "rows"].sum()) for each in (kept | ~kept, kept, ~kept)]
+    net = [_decimal_sum(scanned.loc[each, "revenue"]) for each in (kept | ~kept, kept, ~kept)]
+    gross = [_decimal_sum(scanned.loc[each, "gross"]) for each in (kept | ~kept, ~kept)]
+    return pd.DataFrame([(label, *rows, *net, *gross)], columns=TOTALS)
+
+
+def _decimal_sum(values: pd.Series) -> object:
+    """Sum decimals; none at all is no amount, not 0."""
+    given = [each for each in values if each is not None and not pd.isna(each)]
+    return sum(given[1:], given[0]) if given else None

@@ -1,0 +1,469 @@
+"""``engagement.toml`` as a validated, frozen model: where a client's facts are and what its words mean.
+
+Every key is described in ``data/README.md``. :func:`load` reports all problems at once, each naming its key
+and the remedy.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+import tomllib
+from datetime import date as Day  # a field is called date
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from kpilib.errors import EngagementError, QuarterError, listed, near
+from kpilib.quarters import Calendar, Quarter
+
+Words = tuple[str, ...]
+Where = dict[str, Any]
+
+KPIS_WITH_TARGETS = ("account_penetration_degree", "account_penetration_index")
+
+
+class Model(BaseModel):
+    """A part of the engagement: unknown keys are refused, values never change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Model):
+    """Files of one shape, or a query over other sources, read as they stand.
+
+    ``path`` may be a glob, a list, or ``package:NAME/file`` for data inside an installed package.
+    """
+
+    path: Words = ()
+    sql: str | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    sheet: str | None = None
+    header_row: int = Field(1, ge=1)
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    date_format: Words = ()
+    timezone: str | None = None
+
+    @field_validator("path", "date_format", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("path")
+    @classmethod
+    def _found(cls, paths: Words, info: ValidationInfo) -> Words:
+        folder = (info.context or {}).get("folder", Path())
+        return tuple(str(file) for path in paths for file in files_of(path, folder))
+
+
+class Facts(Model):
+    """A table of the kit fed from a source, or from ``rows`` typed into the engagement."""
+
+    source: str | None = None
+    rows: tuple[dict[str, Any], ...] = ()
+    columns: dict[str, str] = {}
+
+
+class Wide(Model):
+    """A matrix: one row per account, one column per product, with words, 0/1 or counts."""
+
+    account_id: str
+    date: str | None = None
+    products: Words | dict[str, str]
+    yes: Words = ("yes", "y", "true", "x")
+    no: Words = ("no", "n", "false", "")
+
+
+class Evidence(Facts):
+    """What proves a holding; several tables may stand side by side."""
+
+    kind: Literal["sales", "subscriptions", "installed", "snapshot", "revenue"]
+    wide: Wide | None = None
+    products: Words = ()
+    date: Day | None = None
+    life_months: int | None = Field(None, gt=0)
+    duplicate_key: Words = ()
+    duplicates: Literal["keep", "set aside"] = "keep"
+
+
+class Accounts(Facts):
+    """Who the accounts are; ``complete`` says that an id outside this table is an error."""
+
+    attributes: Words | dict[str, str] | None = None
+    complete: bool = False
+
+
+class Catalogue(Facts):
+    """The products an account could hold, with the days they were launched and retired."""
+
+    products: Words | Literal["as sold"] = ()
+    outside: Words = ()
+
+
+class EligibilityRule(Model):
+    """Products that only accounts with certain attributes could hold."""
+
+    products: Words
+    where: Where
+    start: Day | None = Field(None, alias="from")
+    stop: Day | None = Field(None, alias="until")
+
+
+class EligibilitySheet(Facts):
+    """The same as a sheet: one row per value of an attribute, one column per product."""
+
+    attribute: str
+    yes: Words = ("yes", "y", "true", "x", "1")
+    no: Words = ("no", "n", "false", "", "0")
+
+
+class Opportunities(Facts):
+    """Recorded sales opportunities, and which of the client's words mean won, lost and open."""
+
+    won: Words = ("won",)
+    lost: Words = ("lost",)
+    open: Words = ("open",)
+
+
+class Band(Model):
+    """A named stretch of penetration, in per cent: from ``at_least``, or from just ``above``."""
+
+    name: str
+    at_least: Decimal | None = Field(None, ge=0, le=100)
+    above: Decimal | None = Field(None, ge=0, le=100)
+    action: str = ""
+
+    @property
+    def floor(self) -> tuple[Decimal, bool]:
+        """Where it begins, and whether just above that."""
+        return (self.above, True) if self.above is not None else (self.at_least or Decimal(0), False)
+
+
+class SegmentBands(Model):
+    """Bands for some accounts only."""
+
+    where: dict[str, Words]
+    bands: tuple[Band, ...]
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return {key: (each,) if isinstance(each, str) else each for key, each in dict(value).items()}
+
+
+class Target(Model):
+    """A plan: the value a KPI should have at a quarter's end."""
+
+    quarter: str
+    kpi: Literal[KPIS_WITH_TARGETS]
+    value: float = Field(ge=0, le=1, description="a share: 0.42, not 42")
+    segment: dict[str, str] | None = None
+    owner: str | None = None
+
+
+class Control(Model):
+    """A total as finance states it."""
+
+    quarter: str
+    revenue: Decimal | None = None
+    accounts: int | None = None
+
+
+SHIPPED_BANDS = (
+    Band(name="low", action="find out at once why they hold so little"),
+    Band(name="moderate", at_least=50, action="ask how satisfied they are before offering more"),
+    Band(name="healthy", at_least=70, action="keep, and look for the next product"),
+    Band(name="very high", above=85, action="guard: little is left to sell"),
+)
+
+
+class Engagement(Model):
+    """Everything that differs from one client to the next."""
+
+    client: str
+    data_from: Day
+    data_to: Day
+    evidence: tuple[Evidence, ...] = Field(min_length=1)
+    catalogue: Catalogue
+    sources: dict[str, Source] = {}
+    accounts: Accounts | None = None
+    grain: Facts | None = None
+    eligibility: tuple[EligibilityRule, ...] = ()
+    eligibility_sheet: EligibilitySheet | None = None
+    blocked: Facts | None = None
+    opportunities: Opportunities | None = None
+    targets: tuple[Target, ...] = ()
+    control_totals: tuple[Control, ...] = ()
+    currency: str | None = None
+    base: Literal["all", "active", "eligible"] | None = None
+    lookback_months: int = Field(12, gt=0)
+    lookback_by_product: dict[str, int] = {}
+    fiscal_year_start: int = Field(1, ge=1, le=12)
+    fiscal_year_named_by: Literal["start", "end"] = "end"
+    segment_by: Words = ()
+    bands: tuple[Band, ...] = SHIPPED_BANDS
+    segment_bands: tuple[SegmentBands, ...] = ()
+    minimum_cell: int = Field(5, ge=1)
+    index_reading: Literal["opportunities", "engaged"] = "opportunities"
+    free_items_count: bool = False
+    allow_set_aside: float = Field(0.01, ge=0, le=1)
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the engagement lives."""
+        return self.path.parent
+
+    @property
+    def calendar(self) -> Calendar:
+        """The client's fiscal quarters."""
+        return Calendar(self.fiscal_year_start, self.fiscal_year_named_by)
+
+    @property
+    def quarters(self) -> tuple[Quarter, ...]:
+        """Every quarter the data touch, oldest first."""
+        return tuple(self.calendar.between(self.data_from, self.data_to))
+
+    @property
+    def has_sales(self) -> bool:
+        """Whether a look-back window decides any holding."""
+        return any(each.kind == "sales" for each in self.evidence)
+
+    @property
+    def counted(self) -> str:
+        """The base: as declared, else active where all evidence is sales, else all on file."""
+        only_sales = all(each.kind in ("sales", "revenue") for each in self.evidence)
+        return self.base or ("active" if only_sales else "all")
+
+    @property
+    def account_name(self) -> str | None:
+        """The attribute that names an account to people."""
+        return "name" if self.accounts and "name" in self.accounts.columns else None
+
+    @property
+    def owner(self) -> str | None:
+        """The attribute that says who looks after an account."""
+        return "owner" if self.accounts and "owner" in self.accounts.columns else None
+
+
+def load(path: str | Path) -> Engagement:
+    """Read and validate an engagement, given its file or its folder.
+
+    Raises
+    ------
+    EngagementError
+        With every unknown key, wrong type, missing file and contradiction at once.
+    """
+    file = Path(path)
+    file = file / "engagement.toml" if file.is_dir() else file
+    if not file.is_file():
+        raise EngagementError(file, ["no such file. Give the path of an engagement.toml or its folder"])
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EngagementError(file, [f"it is not TOML in UTF-8: {error}"]) from error
+    engagement, problems = _validated({**raw, "path": file.resolve()})
+    problems += _contradictions(engagement) if engagement else []
+    if problems:
+        raise EngagementError(file, problems)
+    return engagement
+
+
+def files_of(path: str, folder: Path) -> list[Path]:
+    """Resolve a path, glob or ``package:NAME/file`` to files, sorted; none is an error."""
+    text = path
+    if path.startswith("package:"):
+        name, _, inside = path.removeprefix("package:").partition("/")
+        found = find_spec(name)
+        if found is None or not found.submodule_search_locations:
+            raise ValueError(f"the package {name!r} of {path!r} is not installed")
+        text = str(Path(next(iter(found.submodule_search_locations))) / inside)
+    files = [Path(each) for each in sorted(glob.glob(str(folder / text), recursive=True))]
+    files = [each for each in files if each.is_file()]
+    if not files:
+        there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
+        raise ValueError(f"no such file: {path!r}. {near(Path(text).name, there)}")
+    return files
+
+
+STAND_INS: dict[str, Any] = {
+    "client": "?",
+    "data_from": Day.min,
+    "data_to": Day.min,
+    "evidence": [{"kind": "revenue", "rows": [{}]}],
+    "catalogue": {"products": "as sold"},
+}
+
+
+def _validated(raw: dict[str, Any]) -> tuple[Engagement | None, list[str]]:
+    """Validate; where that fails, a mended copy lets the contradictions be told as well."""
+    context = {"folder": raw["path"].parent}
+    try:
+        return Engagement.model_validate(raw, context=context), []
+    except ValidationError as error:
+        problems = list(dict.fromkeys(_problem(each) for each in error.errors()))
+        mended = _mended(raw, [each["loc"] for each in error.errors()])
+    try:
+        return Engagement.model_validate(mended, context=context), problems
+    except ValidationError:
+        return None, problems
+
+
+def _mended(raw: dict[str, Any], wrong: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """Copy the engagement without its wrong entries; what must be there gets a stand-in."""
+    mended = dict(raw)
+    for loc in sorted(wrong, key=str, reverse=True):
+        part = mended.get(loc[0])
+        if isinstance(part, list) and len(part) > 1 and len(loc) > 1:
+            mended[loc[0]] = [each for n, each in enumerate(part) if n != loc[1]]
+        elif loc[0] == "sources" and len(loc) > 1 and isinstance(part, dict):
+            mended["sources"] = {**part, loc[1]: {"sql": "select 1"}}
+        else:
+            mended.pop(loc[0], None)
+    return {**STAND_INS, **mended}
+
+
+def _problem(error: Any) -> str:
+    """Word one validation error: the key, what is wrong, what to do."""
+    key = _dotted(error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}. {near(str(error['loc'][-1]), _known_keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{key!r} is missing. Add it; data/README.md describes it"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}"
+    hint = " Shares are written 0.42, not 42." if error["loc"][0] == "targets" else ""
+    return f"{key}: {error['msg']}, not {error['input']!r}.{hint}"
+
+
+def _dotted(loc: tuple[Any, ...]) -> str:
+    """Write a place in the file as ``evidence[1].columns``."""
+    text = "".join(f"[{each + 1}]" if isinstance(each, int) else f".{each}" for each in loc)
+    return re.sub(r"\.(tuple|literal|dict|constrained)\[[^]]*\.\.\.[^.]*|\.function[^.]*", "", text).lstrip(
+        "."
+    )
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    """List the keys a part of the engagement may have."""
+    model: Any = Engagement
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    return [
+        field.alias or name for name, field in model.model_fields.items() if name != "path" or model is Source
+    ]
+
+
+def _model_in(annotation: Any) -> type[Model] | None:
+    """Find the part of the engagement that a type such as ``tuple[Evidence, ...]`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
+
+
+def _contradictions(engagement: Engagement) -> list[str]:
+    """List what is well formed and cannot be meant."""
+    found = [*_source_contradictions(engagement), *_time_contradictions(engagement)]
+    found += _product_contradictions(engagement)
+    found += _band_contradictions("bands", engagement.bands)
+    for number, each in enumerate(engagement.segment_bands, 1):
+        found += _band_contradictions(f"segment_bands[{number}].bands", each.bands)
+        if [band.name for band in each.bands] != [band.name for band in engagement.bands]:
+            found.append(f"segment_bands[{number}]: its names must be those of the bands, in order")
+    return found
+
+
+def _source_contradictions(engagement: Engagement) -> list[str]:
+    found = []
+    for name, source in engagement.sources.items():
+        if not name.isidentifier():
+            found.append(f"sources.{name}: name it with letters, digits and _, so that SQL can say it")
+        if bool(source.path) == bool(source.sql):
+            found.append(f"sources.{name}: give either path or sql")
+    for key, facts in tables_of(engagement).items():
+        if bool(facts.source) == bool(facts.rows):
+            if not (key == "catalogue" and facts.products and not facts.source):
+                found.append(f"{key}: give either source or rows")
+        if facts.source and facts.source not in engagement.sources:
+            found.append(f"{key}: no source {facts.source!r}. {near(facts.source, engagement.sources)}")
+    return found
+
+
+def tables_of(engagement: Engagement) -> dict[str, Facts]:
+    """Every table that the engagement declares, by its key."""
+    tables = {f"evidence[{n}]": each for n, each in enumerate(engagement.evidence, 1)}
+    for key in ("accounts", "grain", "catalogue", "eligibility_sheet", "blocked", "opportunities"):
+        if (facts := getattr(engagement, key)) is not None:
+            tables[key] = facts
+    return tables
+
+
+def _time_contradictions(engagement: Engagement) -> list[str]:
+    found = []
+    if engagement.data_from > engagement.data_to:
+        found.append("data_from is after data_to")
+    lookbacks = {"lookback_months": engagement.lookback_months}
+    lookbacks |= {f"lookback_by_product.{k}": v for k, v in engagement.lookback_by_product.items()}
+    for key, months in lookbacks.items():
+        if months <= 0 or months % 3:
+            found.append(f"{key}: {months} months are not whole quarters. Use 3, 6, 9, 12, ...")
+    for key in ("targets", "control_totals"):
+        for number, each in enumerate(getattr(engagement, key), 1):
+            try:
+                engagement.calendar.parse(each.quarter)
+            except QuarterError as error:
+                found.append(f"{key}[{number}].quarter: {error}")
+    for number, each in enumerate(engagement.evidence, 1):
+        if each.kind == "snapshot" and each.date:
+            found += _snapshot_day(f"evidence[{number}].date", each.date, engagement)
+    return found
+
+
+def _snapshot_day(key: str, day: Day, engagement: Engagement) -> list[str]:
+    end = engagement.calendar.containing(day).last_day
+    if day == end:
+        return []
+    return [
+        f"{key}: a snapshot is valid on its own day only, and {day} ends no quarter."
+        f" If it may stand for the quarter's end, write {end}"
+    ]
+
+
+def _product_contradictions(engagement: Engagement) -> list[str]:
+    found = []
+    products = engagement.catalogue.products
+    if not (products or engagement.catalogue.source or engagement.catalogue.rows):
+        found.append('catalogue: name its products, or say products = "as sold"')
+    if isinstance(products, tuple) and products:
+        twice = sorted({each for each in products if products.count(each) > 1})
+        both = sorted(set(products) & set(engagement.catalogue.outside))
+        found += [f"catalogue.products: {listed(twice)} named twice"] if twice else []
+        found += [f"catalogue: {listed(both)} both in products and outside"] if both else []
+        named = {
+            f"eligibility[{n}].products": each.products for n, each in enumerate(engagement.eligibility, 1)
+        }
+        named["lookback_by_product"] = tuple(engagement.lookback_by_product)
+        for key, each in named.items():
+            found += [
+                f"{key}: {name!r} is not in the catalogue. {near(name, products)}"
+                for name in each
+                if name not in products
+            ]
+    return found
+
+
+def _band_contradictions(key: str, bands: tuple[Band, ...]) -> list[str]:
+    floors = [band.floor for band in bands]
+    if not bands or floors[0] != (Decimal(0), False):
+        return [f"{key}: the first band starts at 0, so it has neither at_least nor above"]
+    if any(band.at_least is not None and band.above is not None for band in bands):
+        return [f"{key}: a band has at_least or above, not both"]
+    if any(after <= before for before, after in zip(floors, floors[1:], strict=False)):
+        return [f"{key}: list the bands from low to high"]
+    return []

@@ -1,0 +1,229 @@
+"""Positions kept beside the engagement, under a fingerprint of everything they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kpilib import checks
+from kpilib.book import Book
+from kpilib.engagement import Engagement
+from kpilib.errors import DataError
+
+if TYPE_CHECKING:
+    from kpilib.portfolio import Portfolio
+
+KEEP = 8
+ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
+COMPUTED_BY = (
+    "quarters",
+    "engagement",
+    "sources",
+    "checks",
+    "intake",
+    "eligibility",
+    "portfolio",
+    "positions",
+    "lapsing",
+    "kept",
+)
+
+
+def open_book(engagement: Engagement, lookback_months: int | None = None, base: str | None = None) -> Book:
+    """Open a client's positions, computing them where no current copy is kept.
+
+    Parameters
+    ----------
+    lookback_months
+        Whole quarters; in place of the engagement's own. Products with a look-back of their own keep it.
+    base
+        ``all``, ``active`` or ``eligible``; in place of the engagement's own.
+
+    Raises
+    ------
+    KpiError
+        The look-back is not whole quarters, or the data are at fault.
+    """
+    engagement = _looking_back(engagement, lookback_months)
+    name = fingerprint(engagement)
+    for shelf in (engagement.folder / ".kpi", _cache()):
+        if (shelf / name / "quarters.parquet").is_file():
+            return Book(engagement, shelf / name, base or engagement.counted)
+    shelf = _writable(engagement.folder / ".kpi") or _cache()
+    shelf.mkdir(parents=True, exist_ok=True)
+    _keep(engagement, shelf / name)
+    _tidy(shelf)
+    return Book(engagement, shelf / name, base or engagement.counted)
+
+
+def fingerprint(engagement: Engagement) -> str:
+    """Hash the engagement, the bytes of every file it reads, this kit's code and its engines.
+
+    Content is read, not file times: a file rewritten within the same second is still another file.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    meaning = engagement.model_dump_json(exclude={"path", "base", "sources"})
+    described = {
+        name: each.model_dump_json(exclude={"path"}) for name, each in sorted(engagement.sources.items())
+    }
+    digest.update(f"{meaning}{described}".encode())
+    digest.update("".join(f"{each} {version(each)};" for each in ENGINES).encode())
+    files = [Path(__file__).with_name(f"{each}.py") for each in COMPUTED_BY]
+    files += [Path(path) for _, each in sorted(engagement.sources.items()) for path in each.path]
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(f"{file.name} {hashlib.file_digest(content, 'blake2b').hexdigest()};".encode())
+    return digest.hexdigest()
+
+
+def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
+    if months is None or months == engagement.lookback_months:
+        return engagement
+    if months <= 0 or months % 3:
+        raise DataError(f"A look-back of {months} months is not whole quarters.", "", "Use 3, 6, 9, 12, ...")
+    return engagement.model_copy(update={"lookback_months": months})
+
+
+def _keep(engagement: Engagement, folder: Path) -> None:
+    """Compute beside and rename: a reader sees all of a book or none; the second of two writers yields."""
+    from kpilib import lapsing, portfolio, positions
+
+    facts = portfolio.load(engagement)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        positions.write(facts, building / "positions.parquet")
+        if facts.sales is not None:
+            lapsing.write(facts, building / "lapsing.parquet")
+        _write_tables(facts, building)
+        try:
+            building.rename(folder)
+        except OSError:
+            if not (folder / "quarters.parquet").is_file():
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+        facts.db.close()
+
+
+def _write_tables(facts: Portfolio, folder: Path) -> None:
+    for name in ("accounts", "opportunities", "blocked", "monthly"):
+        if name in {row[0] for row in facts.db.execute("select table_name from duckdb_tables()").fetchall()}:
+            order = "order by account_id" if name == "accounts" else "order by all"
+            _copy(facts, f"select * from {name} {order}", folder / f"{name}.parquet")
+    _set_aside(facts, folder / "set_aside.parquet")
+    ledger = pd.concat([facts.ledger, _not_open(facts, folder)], ignore_index=True)
+    frames = {
+        "products": _products(facts),
+        "ledger": ledger,
+        "totals": facts.totals,
+        "readings": _readings(facts),
+        "rules": _rules(facts),
+        "quarters": _quarters(facts),
+    }
+    for name, frame in frames.items():
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def _copy(facts: Portfolio, sql: str, path: Path) -> None:
+    facts.db.execute(f"copy ({sql}) to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet)")
+
+
+def _products(facts: Portfolio) -> pd.DataFrame:
+    places = range(len(facts.products))
+    return facts.products.assign(
+        place=list(places),
+        word=[each // 63 for each in places],
+        bit=[1 << each % 63 for each in places],
+        family=facts.products["family"].astype("string"),
+        **{
+            each: facts.products[each].map(lambda day: None if pd.isna(day) else day).astype(object)
+            for each in ("launched", "retired")
+        },
+    )
+
+
+def _quarters(facts: Portfolio) -> pd.DataFrame:
+    """Mark what the data cover to its ends: the quarter, the longest look-back, and the day of a snapshot."""
+    declared = facts.engagement
+    kinds = {each.kind for each in declared.evidence}
+    longest = (
+        max([declared.lookback_months // 3, *facts.products["lookback_quarters"]]) if "sales" in kinds else 1
+    )
+    snapshots = (
+        {row[0] for row in facts.db.execute("select distinct day from snapshots").fetchall()}
+        if facts.snapshots is not None
+        else set()
+    )
+    rows = []
+    for each in facts.quarters:
+        needed = each.last_day if kinds == {"snapshot"} else each.later(1 - longest).first_day
+        covered = declared.data_from <= needed and each.last_day <= declared.data_to
+        seen = facts.snapshots is None or each.last_day in snapshots
+        window = each.later(1 - declared.lookback_months // 3).first_day
+        rows.append((each.index, each.label, each.first_day, each.last_day, window, covered and seen))
+    return pd.DataFrame(rows, columns=["quarter", "label", "first_day", "as_of", "window_start", "complete"])
+
+
+def _readings(facts: Portfolio) -> pd.DataFrame:
+    rows = [(each.name, ", ".join(each.files), each.rows, each.how) for each in facts.readings.values()]
+    return pd.DataFrame(rows, columns=["source", "files", "rows", "read_as"]).astype(
+        {"source": "string", "files": "string", "read_as": "string"}
+    )
+
+
+def _rules(facts: Portfolio) -> pd.DataFrame:
+    rows = [(", ".join(each.products), each.says, each.start, each.stop) for each in facts.eligibility]
+    return pd.DataFrame(rows, columns=["products", "open_to", "start", "stop"], dtype=object)
+
+
+def _set_aside(facts: Portfolio, path: Path) -> None:
+    """Every row set aside, with the rule that owns it."""
+    from kpilib.portfolio import judged_tables
+
+    parts = [
+        f"select '{label.replace(chr(39), chr(39) * 2)}' as table, {checks.owner(rules)} as rule, _file as file, "
+        f'_record as record, account_id, item_id as product, day_text as date, amount_text as amount from "judged {name}"'
+        for name, label, rules in judged_tables(facts.engagement)
+    ]
+    _copy(
+        facts,
+        f"select * from ({' union all '.join(parts)}) where rule is not null order by all",
+        path,
+    )
+
+
+def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
+    """Flag holdings of products that are not open to the account, as of the last quarter."""
+    from kpilib import positions
+
+    count = positions.proven_not_possible(facts, folder / "positions.parquet", facts.quarters[-1].index)
+    rows = [checks.entry("holdings", "outside_eligibility", count, [])] if count else []
+    return pd.DataFrame(rows, columns=checks.LEDGER)
+
+
+def _writable(folder: Path) -> Path | None:
+    there = folder if folder.exists() else folder.parent
+    return folder if os.access(there, os.W_OK) else None
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("kpilib") / "books"
+
+
+def _tidy(shelf: Path) -> None:
+    """Keep the newest few books; the files of one still being read stay open."""
+    books = sorted(
+        (each for each in shelf.iterdir() if not each.name.startswith(".")),
+        key=lambda each: each.stat().st_mtime,
+    )
+    for old in books[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""What was read and what was set aside, for the client to see: the ledger in words and as a file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+
+from kpilib import counts, publish
+from kpilib.book import Book
+from kpilib.errors import DataError
+
+
+def text(book: Book) -> str:
+    """Tell what was read, what was set aside and flagged, and how it reconciles."""
+    parts = [
+        f"{book.engagement.client}: {book.engagement.data_from} to {book.engagement.data_to}, "
+        f"{len(book.products)} products, {_complete(book)}",
+        "Read\n" + "\n".join(_reading(each) for each in book.table("readings").to_dict("records")),
+        "Reconciled\n" + "\n".join(_total(each) for each in book.totals().to_dict("records")),
+    ]
+    ledger = book.ledger()
+    for action, title in (("set aside", "Set aside"), ("flagged", "Kept and flagged")):
+        rows = ledger[ledger["action"] == action].to_dict("records")
+        parts.append(f"{title}\n" + ("\n".join(map(_entry, rows)) or "  nothing"))
+    stated = controls(book)
+    if len(stated):
+        parts.append("Control totals\n" + "\n".join(_control(each) for each in stated.to_dict("records")))
+    return "\n\n".join(parts)
+
+
+def controls(book: Book) -> pd.DataFrame:
+    """Compare totals as finance states them with the kit's own.
+
+    Returns
+    -------
+    quarter, total (revenue or accounts), stated, measured, difference (measured less stated; Decimal).
+    """
+    rows = []
+    for each in book.engagement.control_totals:
+        pairs = counts.pairs(book, quarters=[book.quarter(each.quarter).label])
+        revenue = sum((amount for amount in pairs["revenue_quarter"] if amount is not None), Decimal(0))
+        measured = {"revenue": revenue, "accounts": Decimal(int(pairs["accounts"].sum()))}
+        for total, value in measured.items():
+            stated = getattr(each, total)
+            if stated is not None:
+                rows.append((each.quarter, total, Decimal(stated), value, value - Decimal(stated)))
+    return pd.DataFrame(rows, columns=["quarter", "total", "stated", "measured", "difference"])
+
+
+def share_set_aside(book: Book) -> float:
+    """The largest share set aside of any table: of its gross revenue, or of its rows where that is unknown."""
+    shares = [0.0]
+    ledger = book.ledger()
+    for each in book.totals().to_dict("records"):
+        unread = ledger[(ledger["table"] == each["table"]) & (ledger["rule"] == "unreadable_amount")][
+            "rows"
+        ].sum()
+        shares.append(float(unread) / each["rows_read"])
+        if each["gross_read"]:
+            shares.append(float((each["gross_set_aside"] or 0) / each["gross_read"]))
+        else:
+            shares.append(each["rows_set_aside"] / each["rows_read"])
+    return max(shares)
+
+
+def refuse_too_much(book: Book) -> None:
+    """Stop where more is set aside than the engagement allows.
+
+    Raises
+    ------
+    DataError
+        With the share and the limit.
+    """
+    share, limit = share_set_aside(book), book.engagement.allow_set_aside
+    if share > limit:
+        raise DataError(
+            f"{share:.1%} of the facts of a table are set aside; the engagement allows {limit:.1%}.",
+            "",
+            "Mend what the ledger names, or raise allow_set_aside if the client accepts the loss.",
+        )
+
+
+def write_set_aside(book: Book, path: Path) -> Path:
+    """Write every row that was set aside, with its rule, file and record, for the client."""
+    return publish.table(book.table("set_aside"), path.stem, path.parent)
+
+
+def _complete(book: Book) -> str:
+    complete = book.quarters[book.quarters["complete"].astype(bool)]["label"]
+    if complete.empty:
+        return f"no quarter complete with a look-back of {book.lookback_months} months"
+    span = complete.iloc[0] if len(complete) == 1 else f"{complete.iloc[0]} to {complete.iloc[-1]}"
+    return f"complete {span} with a look-back of {book.lookback_months} months"
+
+
+def _reading(each: dict) -> str:
+    return f"  {each['source']}: {each['rows']:,} rows of {each['files'] or 'a query'} ({each['read_as']})"
+
+
+def _money(amount: Decimal | None) -> str:
+    return "no amount" if amount is None else f"{amount:,.2f}"
+
+
+def _total(each: dict) -> str:
+    line = f"  {each['table']}: {each['rows_read']:,} rows = {each['rows_used']:,} used + {each['rows_set_aside']:,} set aside"
+    if each["revenue_read"] is None:
+        return line
+    aside = each["revenue_set_aside"] or Decimal(0)
+    return (
+        f"{line}; revenue {_money(each['revenue_read'])} = {_money(each['revenue_used'])} + {_money(aside)}"
+    )
+
+
+def _entry(each: dict) -> str:
+    also = each["hits"] - each["rows"]
+    lines = [f"  {each['rows']:,} {each['rule']} in {each['table']}: {each['says']}"]
+    if also:
+        lines[0] += f" ({each['hits']:,} with those that an earlier rule owns)"
+    if each["also_set_aside"] and not also:
+        lines[0] += f" ({each['also_set_aside']:,} of them set aside)"
+    if each["revenue"] is not None:
+        lines.append(f"      revenue {_money(each['revenue'])}")
+    lines += [f"      e.g. {example}" for example in each["examples"].split("\n")[:2] if example]
+    return "\n".join([*lines, *([f"      {each['todo']}"] if each["todo"] else [])])
+
+
+def _control(each: dict) -> str:
+    agree = "agrees" if not each["difference"] else f"differs by {each['difference']:+,.2f}"
+    return f"  {each['quarter']} {each['total']}: stated {each['stated']:,}, measured {each['measured']:,} ({agree})"

@@ -1,0 +1,299 @@
+"""The checked canonical tables of one client, together with the engine they live in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kpilib import checks, eligibility, intake, sources
+from kpilib.checks import Judged, Rules
+from kpilib.eligibility import Rule
+from kpilib.engagement import Engagement, Evidence
+from kpilib.errors import DataError, near
+from kpilib.quarters import Quarter
+from kpilib.sources import Reading, quoted
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from duckdb import DuckDBPyConnection
+
+SHAPES = {
+    "sales": "account_id, product_id, day, quantity, revenue",
+    "invoices": "account_id, product_id, day, revenue",
+    "spans": "account_id, product_id, day as start, stop, coalesce(quantity, 1) as quantity",
+    "snapshots": "account_id, product_id, day",
+}
+PARTS = {
+    "sales": "sales",
+    "revenue": "invoices",
+    "subscriptions": "spans",
+    "installed": "spans",
+    "snapshot": "snapshots",
+}
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """Accounts, products, evidence and eligibility of one client; every row has passed the checks.
+
+    ``sales``: account_id, product_id, day, quantity, revenue; a product that the line cannot prove is null.
+    ``invoices``: revenue that proves nothing. ``spans``: account_id, product_id, start, stop, quantity.
+    ``snapshots``: account_id, product_id, day. ``accounts``: account_id, in_table, joined_on, left_on and the
+    attributes as text. ``products``: one row per product of the catalogue, in order: product_id, family,
+    launched, retired, lookback_quarters.
+    """
+
+    engagement: Engagement
+    con: Any
+    products: pd.DataFrame
+    accounts: ir.Table
+    attributes: tuple[str, ...]
+    sales: ir.Table | None
+    invoices: ir.Table | None
+    spans: ir.Table | None
+    snapshots: ir.Table | None
+    eligibility: tuple[Rule, ...]
+    readings: dict[str, Reading]
+    ledger: pd.DataFrame
+    totals: pd.DataFrame
+
+    @property
+    def db(self) -> DuckDBPyConnection:
+        """The engine itself, with every view of the intake."""
+        return self.con.con
+
+    @property
+    def quarters(self) -> tuple[Quarter, ...]:
+        """Every quarter the data touch, oldest first."""
+        return self.engagement.quarters
+
+
+def load(engagement: Engagement) -> Portfolio:
+    """Read a client's facts and check every row.
+
+    Raises
+    ------
+    SourceError, ColumnError, DataError
+        What cannot be read, is not there, or would have to be guessed.
+    """
+    import ibis
+
+    con = ibis.duckdb.connect()
+    db = con.con
+    readings = sources.read(db, engagement)
+    attributes = intake.accounts(db, engagement, readings)
+    _refuse_unknown_attributes(engagement, attributes)
+    intake.grain(db, engagement, readings)
+    views = [
+        intake.evidence(db, number, each, engagement, readings)
+        for number, each in enumerate(engagement.evidence, 1)
+    ]
+    products = intake.catalogue(db, engagement, readings, views)
+    for key in SLOT_COLUMNS:
+        if getattr(engagement, key) is not None:
+            getattr(intake, key)(db, engagement, readings)
+    judged = [_judged(db, name, label, engagement, rules) for name, label, rules in judged_tables(engagement)]
+    parts = _parts(db, engagement)
+    _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
+    _slots(db, engagement)
+    _monthly(db, parts)
+    ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts)
+    return Portfolio(
+        engagement=engagement,
+        con=con,
+        products=products,
+        accounts=con.table("accounts"),
+        attributes=tuple(attributes),
+        **{name: con.table(name) if name in parts else None for name in SHAPES},
+        eligibility=eligibility.rules(db, engagement, readings, list(products["product_id"]), attributes),
+        readings=readings,
+        ledger=pd.DataFrame(
+            [row for each in ledgers for row in each.to_dict("records")], columns=checks.LEDGER
+        ),
+        totals=pd.concat([each.totals for each in judged], ignore_index=True),
+    )
+
+
+def label_of(number: int, evidence: Evidence) -> str:
+    """Name an evidence table to people."""
+    return f"{evidence.kind}: {evidence.source or 'rows in engagement.toml'} [{number}]"
+
+
+def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
+    """The rules for one evidence table, in the order that decides which of them owns a row."""
+    dated = evidence.kind in ("sales", "revenue", "snapshot")
+    has_table = engagement.accounts is not None
+    complete = has_table and engagement.accounts.complete
+    unlisted = "account_id is not null and not in_table"
+    named = "item_id is not null and " if evidence.kind == "revenue" else ""
+    set_aside = {
+        "no_account": "account_id is null",
+        "unknown_account": unlisted if complete else "",
+        "unreadable_date": "day is null or bad_stop",
+        "outside_calendar": _outside(engagement) if dated else "",
+        "unreadable_amount": "bad_amount",
+        "unknown_product": f"{named}status is null",
+        "repeated_line": "repeat" if evidence.duplicates == "set aside" else "",
+    }
+    flags = {
+        "unlisted_account": unlisted if has_table and not complete else "",
+        "outside_catalogue": "status = 'outside'",
+        "zero_quantity": "" if evidence.wide else "quantity = 0",
+        "zero_revenue": "revenue = 0",
+        "repeated_line": "repeat" if evidence.duplicates == "keep" else "",
+        "ends_before_start": "stop <= day" if evidence.kind in ("subscriptions", "installed") else "",
+        "between_quarters": _between_quarters(engagement) if evidence.kind == "snapshot" else "",
+    }
+    return _stated(set_aside, flags)
+
+
+def _stated(set_aside: dict[str, str], flags: dict[str, str]) -> Rules:
+    return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
+
+
+def _outside(engagement: Engagement) -> str:
+    return f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
+
+
+def _between_quarters(engagement: Engagement) -> str:
+    ends = ", ".join(f"date '{each.last_day}'" for each in engagement.quarters)
+    return f"day not in ({ends})"
+
+
+def _judged(db: DuckDBPyConnection, name: str, label: str, engagement: Engagement, rules: Rules) -> Judged:
+    """Judge one table; leave ``judged NAME`` (every row) and ``used NAME`` (what may be counted)."""
+    has_table = engagement.accounts is not None
+    join = "left join accounts_given a on a.account_id = e.account_id" if has_table else ""
+    db.execute(
+        f"create view {quoted(f'judged {name}')} as select e.*, k.status, "
+        f"{'a.account_id is not null' if has_table else 'true'} as in_table from {quoted(f'evidence {name}')} e "
+        f"left join known_products k on k.product_id = e.product_id {join}"
+    )
+    judged = checks.judge(db, label, f"judged {name}", rules)
+    needs_join = {"unknown_account", "unknown_product"} & set(judged.broken)
+    db.execute(
+        f"create view {quoted(f'used {name}')} as select * from "
+        f"{quoted(f'judged {name}' if needs_join else f'evidence {name}')} "
+        f"where {checks.used(rules, judged.broken)}"
+    )
+    return judged
+
+
+def judged_tables(engagement: Engagement) -> list[tuple[str, str, Rules]]:
+    """Every table that rules judge: its name in the engine, its label for people, its rules."""
+    tables = [
+        (str(number), label_of(number, each), rules_of(each, engagement))
+        for number, each in enumerate(engagement.evidence, 1)
+    ]
+    slots = ("opportunities", "blocked")
+    return tables + [(key, key, slot_rules(key)) for key in slots if getattr(engagement, key) is not None]
+
+
+def slot_rules(key: str) -> Rules:
+    """The rules for opportunities and for blocked slots."""
+    undated = "day is null or bad_stop" if key == "opportunities" else "bad_stop"
+    return Rules(
+        {
+            "no_account": "account_id is null",
+            "unreadable_date": undated,
+            "unknown_product": "status is null",
+        },
+        {
+            "unlisted_account": "account_id is not null and not in_table",
+            "outside_catalogue": "status = 'outside'",
+        },
+    )
+
+
+SLOT_COLUMNS = {
+    "opportunities": "status_word as status, day as opened, stop as closed, owner",
+    "blocked": "reason, day as start, stop",
+}
+
+
+def _parts(db: DuckDBPyConnection, engagement: Engagement) -> set[str]:
+    """Unite the used rows of every evidence table by what they prove."""
+    selects: dict[str, list[str]] = {}
+    for number, each in enumerate(engagement.evidence, 1):
+        name = PARTS[each.kind]
+        held = " where quantity is null or quantity > 0" if each.kind == "snapshot" else ""
+        shape = SHAPES[name].replace("product_id", proves(each))
+        selects.setdefault(name, []).append(f"select {shape} from {quoted(f'used {number}')}{held}")
+    for name, parts in selects.items():
+        db.execute(f"create view {name} as {' union all '.join(parts)}")
+    return set(selects)
+
+
+def proves(evidence: Evidence) -> str:
+    """SQL for the product a row proves: null where this table speaks of others only."""
+    if not evidence.products:
+        return "product_id"
+    names = ", ".join("'" + each.replace("'", "''") + "'" for each in evidence.products)
+    return f"case when product_id in ({names}) then product_id end as product_id"
+
+
+def _accounts(db: DuckDBPyConnection, engagement: Engagement, unlisted: bool) -> None:
+    """Unite the accounts table with the accounts that only the facts know."""
+    db.execute("create table accounts as select *, true as in_table from accounts_given")
+    if unlisted or engagement.accounts is None:
+        seen = " union ".join(
+            f"select distinct account_id from {quoted(f'used {number}')}"
+            for number in range(1, len(engagement.evidence) + 1)
+        )
+        db.execute(
+            f"insert into accounts by name select account_id, false as in_table from ({seen}) "
+            "where account_id not in (select account_id from accounts_given)"
+        )
+
+
+def _slots(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    """Keep what is recorded of single slots, where the engagement has it."""
+    for key, own in SLOT_COLUMNS.items():
+        if getattr(engagement, key) is not None:
+            db.execute(
+                f"create table {key} as select account_id, product_id, {own} "
+                f"from {quoted(f'used {key}')} order by all"
+            )
+
+
+def _monthly(db: DuckDBPyConnection, parts: set[str]) -> None:
+    """Lines and revenue by month and product; what lies outside the catalogue keeps its own name."""
+    lines = " union all ".join(
+        f"select product_id, day, revenue from {each}" for each in ("sales", "invoices") if each in parts
+    )
+    lines = (
+        lines
+        or "select null::varchar as product_id, null::date as day, null::decimal(18, 4) as revenue where false"
+    )
+    db.execute(
+        "create table monthly as select date_trunc('month', day)::date as month, product_id, "
+        "coalesce(k.status, 'outside') as status, count(*) as lines, "
+        f"sum(revenue) as revenue from ({lines}) left join known_products k using (product_id) "
+        "group by all order by all"
+    )
+
+
+def _missing_months(db: DuckDBPyConnection, engagement: Engagement, parts: set[str]) -> list[pd.DataFrame]:
+    if not {"sales", "invoices"} & parts:
+        return []
+    delivered = {each[0] for each in db.execute("select distinct month from monthly").fetchall()}
+    months, day = [], engagement.data_from.replace(day=1)
+    while day <= engagement.data_to:
+        months.append(day)
+        day = (day + timedelta(days=31)).replace(day=1)
+    missing = [f"{each:%Y-%m}" for each in months if each not in delivered]
+    rows = [checks.entry("all lines", "month_without_lines", len(missing), missing)] if missing else []
+    return [pd.DataFrame(rows, columns=checks.LEDGER)]
+
+
+def _refuse_unknown_attributes(engagement: Engagement, attributes: list[str]) -> None:
+    for name in engagement.segment_by:
+        if name not in attributes:
+            raise DataError(
+                f"segment_by names {name!r}, which is no attribute of the accounts.",
+                near(name, attributes) if attributes else "There is no accounts table.",
+                "Declare it under accounts.attributes.",
+            )

@@ -1,0 +1,430 @@
+"""A client's files as DuckDB views, each row with the file and the record number it came from.
+
+CSV and Excel are read as text and cast later by declared formats; DuckDB's own guesses would read
+01/02/2025 as 1 February and an empty file as an empty table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from kpilib.engagement import Engagement, Facts, Source
+from kpilib.errors import ColumnError, SourceError, listed
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ISO = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%d %H:%M",
+)
+SEPARATORS = ",;\t|"
+PROVENANCE = ("_file", "_record")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read of one source: its files, columns with their types, rows and how it was decoded."""
+
+    name: str
+    files: tuple[str, ...]
+    columns: dict[str, str]
+    rows: int
+    how: str
+
+
+def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
+    """Make one view per source, files first, queries over them after.
+
+    Each view has the client's columns, ``_file`` (path relative to the engagement) and ``_record``
+    (1 for the first record after the header).
+
+    Raises
+    ------
+    SourceError
+        A file is empty, has no records, cannot be decoded or parsed, or a query fails.
+    """
+    readings = {}
+    files = {name: each for name, each in engagement.sources.items() if each.path}
+    queries = {name: each for name, each in engagement.sources.items() if each.sql}
+    for name, source in {**files, **queries}.items():
+        how = _query(db, name, source) if source.sql else _files(db, name, source, engagement)
+        columns = dict(
+            db.execute(f"select column_name, column_type from (describe {quoted(name)})").fetchall()
+        )
+        rows = db.execute(f"select count(*) from {quoted(name)}").fetchone()[0]
+        if not rows:
+            what = "The query gives no rows." if source.sql else "It has a header and no records."
+            raise SourceError(
+                f"Source {name!r} is empty.",
+                what,
+                "Export it again, or take it out of the engagement.",
+            )
+        readings[name] = Reading(name, tuple(map(_name, source.path)), columns, rows, how)
+    return readings
+
+
+def table(db: DuckDBPyConnection, key: str, facts: Facts, readings: dict[str, Reading]) -> Reading:
+    """Give the source behind a table of the engagement; rows typed there become a view of their own."""
+    if facts.source:
+        return readings[facts.source]
+    name = f"{key} rows"
+    fields = list(dict.fromkeys(field for row in facts.rows for field in row))
+    text = [[None if row.get(f) is None else str(row[f]) for f in fields] for row in facts.rows]
+    _create(db, name, fields, [("engagement.toml", number, *row) for number, row in enumerate(text, 1)])
+    columns = dict.fromkeys((*fields, *PROVENANCE), "VARCHAR")
+    return Reading(name, ("engagement.toml",), columns, len(text), "typed into the engagement")
+
+
+class Columns:
+    """SQL for the columns of one source, cast by the formats declared for it.
+
+    A value that cannot be read becomes null; ``given`` tells it from a blank.
+    """
+
+    def __init__(self, key: str, names: dict[str, str], reading: Reading, source: Source | None) -> None:
+        self.key, self.names, self.reading = key, names, reading
+        self.source = source or Source()
+
+    def has(self, field: str) -> bool:
+        """Whether the engagement names a column for a field, or the client already calls it that."""
+        return field in self.names or field in self.reading.columns
+
+    def raw(self, field: str) -> str:
+        """Name the client's column behind a field."""
+        name = self.names.get(field, field)
+        if name not in self.reading.columns:
+            own = [each for each in self.reading.columns if each not in PROVENANCE]
+            raise ColumnError(f"Source {self.reading.name!r}", f"{self.key}.columns.{field}", name, own)
+        return quoted(name)
+
+    def text(self, field: str) -> str:
+        """Trimmed text, null where blank; whole numbers without a decimal point."""
+        column, kind = self.raw(field), self._kind(field)
+        if kind in ("FLOAT", "DOUBLE"):
+            column = f"case when {column} = round({column}) then cast({column} as bigint)::varchar else {column}::varchar end"
+        return f"nullif(trim(cast({column} as varchar)), '')"
+
+    def given(self, field: str) -> str:
+        """Whether the client wrote anything there."""
+        return f"({self.text(field)} is not null)"
+
+    def amount(self, field: str) -> str:
+        """Exact decimal with four places; null where blank or unreadable."""
+        if self._kind(field) != "VARCHAR":
+            return f"try_cast({self.raw(field)} as decimal(18, 4))"
+        text, point, comma = self.text(field), self.source.decimal, self.source.thousands
+        whole = f"[0-9]{{1,3}}(?:[{comma}][0-9]{{3}})+|[0-9]+" if comma else "[0-9]+"
+        shape = f"^[+-]?(?:{whole})?(?:[{point}][0-9]+)?$".replace("'", "''")
+        plain = f"replace({text}, '{_sql(comma)}', '')" if comma else text
+        plain = f"replace({plain}, '{point}', '.')" if point != "." else plain
+        return f"case when regexp_matches({text}, '{shape}') then try_cast({plain} as decimal(18, 4)) end"
+
+    def day(self, field: str) -> str:
+        """A day; null where blank, unreadable, or readable as two different days."""
+        column, kind = self.raw(field), self._kind(field)
+        if kind == "TIMESTAMP WITH TIME ZONE" and self.source.timezone:
+            return f"cast({column} at time zone '{_sql(self.source.timezone)}' as date)"
+        if kind != "VARCHAR":
+            return f"try_cast({column} as date)"
+        if not self.source.date_format:
+            return f"cast(try_strptime({self.text(field)}, {list(ISO)!r}) as date)"
+        reads = [
+            f"cast(try_strptime({self.text(field)}, '{_sql(each)}') as date)"
+            for each in self.source.date_format
+        ]
+        agree = " and ".join(
+            f"coalesce({each}, {reads[0]}) = coalesce({reads[0]}, {each})" for each in reads[1:]
+        )
+        one = f"coalesce({', '.join(reads)})"
+        return one if len(reads) == 1 else f"case when coalesce({agree}, true) then {one} end"
+
+    def _kind(self, field: str) -> str:
+        self.raw(field)
+        return self.reading.columns[self.names.get(field, field)]
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQL.
+
+    Example
+    -------
+    >>> print(quoted('order "2" lines'))
+    "order ""2"" lines"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sql(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _name(path: str) -> str:
+    return Path(path).name
+
+
+def _query(db: DuckDBPyConnection, name: str, source: Source) -> str:
+    try:
+        db.execute(f"create temp table {quoted(name)} as {source.sql}")
+    except duckdb.Error as error:
+        raise SourceError(
+            f"The query of source {name!r} fails.",
+            str(error).splitlines()[0],
+            "Columns of CSV and Excel files are text: cast them, as in cast(price as decimal(18, 4)).",
+        ) from error
+    columns = [each[0] for each in db.execute(f"describe {quoted(name)}").fetchall()]
+    for column, kind in zip(PROVENANCE, ("varchar", "bigint"), strict=True):
+        if column not in columns:
+            db.execute(f"alter table {quoted(name)} add column {column} {kind}")
+    db.execute(f"update {quoted(name)} set _file = 'query {_sql(name)}' where _file is null")
+    return "SQL query"
+
+
+def _files(db: DuckDBPyConnection, name: str, source: Source, engagement: Engagement) -> str:
+    kinds = {Path(each).suffix.lower() for each in source.path}
+    if len(kinds) > 1:
+        raise SourceError(
+            f"Source {name!r} mixes files of different kinds.",
+            f"Found {listed(sorted(kinds))}.",
+            "Make one source of each kind and join them with a query.",
+        )
+    for each in source.path:
+        if not Path(each).stat().st_size:
+            raise SourceError(f"{_name(each)} is empty.", "It has 0 bytes.", "Export it again.")
+    kind = kinds.pop()
+    if kind in (".parquet", ".pq"):
+        return _parquet(db, name, source, engagement.folder)
+    if kind in (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"):
+        return _excel(db, name, source, engagement.folder)
+    return _csv(db, name, source, engagement.folder)
+
+
+def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
+    paths = "[" + ", ".join(f"'{_sql(each)}'" for each in source.path) + "]"
+    try:
+        columns = [
+            [row[0] for row in db.execute(f"describe select * from read_parquet('{_sql(each)}')").fetchall()]
+            for each in source.path
+        ]
+        _same_columns(name, source.path, columns)
+        db.execute(
+            f"create view {quoted(name)} as select * exclude (filename, file_row_number), "
+            f"case when starts_with(filename, '{_sql(str(folder))}/') then filename[{len(str(folder)) + 2}:] "
+            "else parse_filename(filename) end as _file, file_row_number + 1 as _record "
+            f"from read_parquet({paths}, filename = true, file_row_number = true, union_by_name = {len(columns) > 1})"
+        )
+    except duckdb.Error as error:
+        raise SourceError(
+            f"Source {name!r} is not readable as Parquet.",
+            str(error).splitlines()[0],
+            "Export it again.",
+        ) from error
+    return "Parquet"
+
+
+def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
+    import python_calamine
+
+    headers, records = [], []
+    for path in source.path:
+        try:
+            book = python_calamine.CalamineWorkbook.from_path(path)
+        except python_calamine.CalamineError as error:
+            raise SourceError(
+                f"{_name(path)} is not readable as a workbook.",
+                str(error),
+                "Save it again as .xlsx.",
+            ) from error
+        sheet = source.sheet or book.sheet_names[0]
+        if sheet not in book.sheet_names:
+            raise SourceError(
+                f"{_name(path)} has no sheet {sheet!r}.",
+                f"It has {listed(book.sheet_names)}.",
+                f"Correct sources.{name}.sheet.",
+            )
+        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        header, *rest = [[_cell(value) for value in row] for row in rows[source.header_row - 1 :]] or [[]]
+        headers.append(_header(_name(path), header))
+        label = _relative(path, folder)
+        records += [(label, n, *row) for n, row in enumerate(rest, 1) if any(row)]
+    _same_columns(name, source.path, headers)
+    _create(db, name, headers[0], records)
+    return f"Excel, sheet {source.sheet or 'first'}"
+
+
+def _cell(value: Any) -> str | None:
+    """Write a spreadsheet cell as text: whole numbers without a point, days as ISO."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
+    how, headers = set(), []
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, path in enumerate(source.path):
+            file, encoding = _utf8(Path(path), source.encoding, Path(scratch) / f"{number}.csv")
+            separator, header = _shape(name, file, _name(path), source)
+            headers.append(header)
+            _same_columns(name, source.path, headers)
+            how.add(f"CSV, {encoding}, separator {'tab' if separator == chr(9) else separator!r}")
+            start = (
+                f"create temp table {quoted(name)} as"
+                if number == 0
+                else f"insert into {quoted(name)} by name"
+            )
+            shape = "{" + ", ".join(f"'{_sql(each)}': 'VARCHAR'" for each in header) + "}"
+            try:
+                db.execute(
+                    f"{start} select *, '{_sql(_relative(path, folder))}' as _file, row_number() over () as _record "
+                    f"from read_csv('{_sql(str(file))}', auto_detect = false, header = true, columns = {shape}, "
+                    f"delim = '{separator}', quote = '\"', escape = '\"', skip = {source.header_row - 1}, "
+                    "max_line_size = 16000000)"
+                )
+            except duckdb.Error as error:
+                detail = next(
+                    (line for line in str(error).splitlines() if "Line" in line or "line" in line),
+                    str(error),
+                )
+                raise SourceError(
+                    f"{_name(path)} is not a table with {len(header)} columns separated by {separator!r}.",
+                    detail.strip().rstrip("."),
+                    "Mend that line, or declare the separator.",
+                ) from error
+    return "; ".join(sorted(how))
+
+
+def _utf8(path: Path, encoding: str | None, scratch: Path) -> tuple[Path, str]:
+    """Give a UTF-8 copy of a text file, or the file itself where it is UTF-8 already."""
+    data = path.read_bytes()
+    if not encoding and data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    try:
+        text = data.decode(encoding or "utf-8-sig")
+    except LookupError as error:
+        raise SourceError(
+            f"{encoding!r} is no encoding.", "", "Use utf-8, windows-1252, utf-16, ..."
+        ) from error
+    except UnicodeDecodeError as error:
+        if encoding:
+            raise SourceError(
+                f"{path.name} is not {encoding}.", str(error), "Declare another encoding."
+            ) from error
+        encoding = _western(path.name, data)
+        text = data.decode(encoding)
+    if (encoding or "utf-8") == "utf-8" and not data.startswith(b"\xef\xbb\xbf"):
+        return path, "utf-8"
+    scratch.write_text(text, encoding="utf-8", newline="")
+    return scratch, encoding or "utf-8"
+
+
+def _western(name: str, data: bytes) -> str:
+    """Accept Windows-1252, the usual export that is not UTF-8; anything else must be declared."""
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(data[:500_000]).best()
+    guess = best.encoding if best else "unknown"
+    try:
+        data.decode("cp1252")
+    except UnicodeDecodeError:
+        western = False
+    else:
+        western = guess in (
+            "unknown",
+            "cp1252",
+            "latin_1",
+            "iso8859_15",
+            "cp1250",
+            "cp1254",
+            "cp1257",
+            "cp1258",
+        )
+    if not western:
+        raise SourceError(
+            f"{name} is neither UTF-8 nor Windows-1252.",
+            f"It looks like {guess}.",
+            "Declare its encoding in the source.",
+        )
+    return "cp1252"
+
+
+def _shape(name: str, file: Path, label: str, source: Source) -> tuple[str, list[str]]:
+    """Read the header line; find the separator where none is declared."""
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        head = [line for _, line in zip(range(source.header_row), lines, strict=False)][-1:]
+        head = head[0] if head else ""
+        while head.count('"') % 2 and (more := lines.readline()):
+            head += more
+    separator = source.separator or max(SEPARATORS, key=head.count)
+    separator = "\t" if separator in ("tab", "\\t") else separator
+    header = next(csv.reader(io.StringIO(head, newline=""), delimiter=separator), [])
+    better = max(SEPARATORS, key=head.count)
+    if len(header) < 2 and head.count(better):
+        raise SourceError(
+            f"{label} has one column when split at {separator!r}.",
+            f"Its header is {head.strip()!r}.",
+            f"Set sources.{name}.separator = {better!r}.",
+        )
+    return separator, _header(label, header)
+
+
+def _header(label: str, header: list[str | None]) -> list[str]:
+    names = [(each or "").strip() for each in header]
+    while names and not names[-1]:
+        names.pop()
+    blank = [str(n) for n, each in enumerate(names, 1) if not each]
+    twice = sorted({each for each in names if names.count(each) > 1} - {""})
+    if not names or blank or twice:
+        found = (
+            f"Columns {listed(blank)} have no name."
+            if blank
+            else f"{listed(twice)} stand twice."
+            if twice
+            else ""
+        )
+        raise SourceError(
+            f"{label} has no usable header.", found, "Name every column once, or set header_row."
+        )
+    return names
+
+
+def _same_columns(name: str, paths: tuple[str, ...], headers: list[list[str]]) -> None:
+    for path, header in zip(paths, headers, strict=False):
+        if set(header) != set(headers[0]):
+            odd = sorted(set(header) ^ set(headers[0]))
+            raise SourceError(
+                f"The files of source {name!r} have different columns.",
+                f"{_name(path)} and {_name(paths[0])} differ in {listed(odd)}.",
+                "Give every file the same columns, or make two sources and a query.",
+            )
+
+
+def _relative(path: str, folder: Path) -> str:
+    file = Path(path)
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else file.name
+
+
+def _create(db: DuckDBPyConnection, name: str, fields: list[str], records: list[tuple[Any, ...]]) -> None:
+    """Make a table of text columns from rows of (file, record, values...)."""
+    import pyarrow as pa
+
+    padded = [row[: len(fields) + 2] + (None,) * (len(fields) + 2 - len(row)) for row in records]
+    columns = list(zip(*padded, strict=True)) or [()] * (len(fields) + 2)
+    kinds = [pa.string(), pa.int64(), *[pa.string()] * len(fields)]
+    arrays = [pa.array(each, kind) for each, kind in zip(columns, kinds, strict=True)]
+    frame = pa.Table.from_arrays(arrays, names=[*PROVENANCE, *fields])
+    db.register("arriving", frame)
+    db.execute(f"create temp table {quoted(name)} as select * from arriving")
+    db.unregister("arriving")

@@ -1,0 +1,147 @@
+"""Why does this account stand where it stands: every product, back to the client's own rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from kpilib import offers, portfolio
+from kpilib.book import Book
+from kpilib.quarters import Quarter
+from kpilib.sources import quoted
+
+if TYPE_CHECKING:
+    from kpilib.portfolio import Portfolio
+
+COLUMNS = (
+    "product_id",
+    "family",
+    "state",
+    "decided_by",
+    "last_evidence",
+    "file",
+    "record",
+    "lines",
+    "net_quantity",
+    "net_revenue",
+)
+
+
+def account(book: Book, account_id: str, quarter: str | None = None) -> pd.DataFrame:
+    """Tell every product's state for one account, the rule that decided it, and the last evidence.
+
+    Goes back to the facts through the engine; nothing here reads the kept positions but the state itself.
+
+    Returns
+    -------
+    One row per product of the catalogue: product_id, family, state, decided_by (plain words), last_evidence
+    (day), file and record (as the client numbers them), lines, net_quantity, net_revenue (over the product's
+    look-back window, missing where nothing was sold).
+
+    Raises
+    ------
+    DataError
+        The account is neither on file nor active in the quarter.
+    """
+    at = book.quarter(quarter or book.default_quarter())
+    states = offers.account(book, account_id, at.label)
+    facts = portfolio.load(book.engagement)
+    try:
+        rows = _rows(facts, account_id, at.last_day)
+    finally:
+        facts.db.close()
+    windows = dict(zip(book.products["product_id"], book.products["lookback_quarters"], strict=True))
+    told = [
+        _told(
+            state,
+            rows[rows["product_id"] == state["product_id"]],
+            at,
+            int(windows[state["product_id"]]),
+            book,
+        )
+        for state in states.to_dict("records")
+    ]
+    return pd.DataFrame(told, columns=COLUMNS)
+
+
+def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
+    """Every used row of one account up to a day, oldest first."""
+    parts, names = [], []
+    for number, each in enumerate(facts.engagement.evidence, 1):
+        if each.kind != "revenue":
+            parts.append(
+                f"select '{each.kind}' as kind, {portfolio.proves(each)}, day, stop, quantity, revenue, "
+                f"_file as file, _record as record from {quoted(f'used {number}')} "
+                "where account_id = $account and day <= $as_of"
+            )
+    cursor = facts.db.execute(
+        f"select * from ({' union all '.join(parts)}) order by day, file, record",
+        {"account": account_id, "as_of": as_of},
+    )
+    names = [each[0] for each in cursor.description]
+    return pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
+
+
+def _told(
+    state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int, book: Book
+) -> dict[str, Any]:
+    opens = at.later(1 - quarters).first_day
+    sold = rows[(rows["kind"] == "sales") & (rows["day"] >= opens)]
+    last = rows.iloc[-1].to_dict() if len(rows) else {}
+    evidence = _evidence(rows, sold, at.last_day, opens, book.engagement.free_items_count)
+    reason = state["reason"]
+    return {
+        "product_id": state["product_id"],
+        "family": state["family"],
+        "state": state["state"],
+        "decided_by": f"{reason}; {evidence}" if isinstance(reason, str) and reason else evidence,
+        "last_evidence": last.get("day"),
+        "file": last.get("file"),
+        "record": last.get("record"),
+        "lines": len(sold),
+        "net_quantity": _sum(sold["quantity"]),
+        "net_revenue": _sum(sold["revenue"]),
+    }
+
+
+def _evidence(rows: pd.DataFrame, sold: pd.DataFrame, as_of: date, opens: date, free: bool) -> str:
+    """Say in plain words what proves a holding on a day, or why nothing does."""
+    for kind, words in (("subscriptions", "subscribed"), ("installed", "installed")):
+        running = rows[(rows["kind"] == kind) & rows["stop"].map(lambda stop: stop is None or stop > as_of)]
+        if (
+            len(running)
+            and _sum(running["quantity"].map(lambda each: Decimal(1) if each is None else each)) > 0
+        ):
+            until = running.iloc[-1]["stop"]
+            return f"{words} since {running.iloc[0]['day']}" + (f", until {until}" if until else "")
+    if ((rows["kind"] == "snapshot") & (rows["day"] == as_of) & (rows["quantity"].map(_positive))).any():
+        return f"in the snapshot of {as_of}"
+    if len(sold):
+        return _sold(sold, opens, as_of, free)
+    if len(rows):
+        return f"last evidence {rows.iloc[-1]['day']}, nothing that holds on {as_of}"
+    return "no evidence at all"
+
+
+def _positive(quantity: Decimal | None) -> bool:
+    return quantity is None or quantity > 0
+
+
+def _sold(sold: pd.DataFrame, opens: date, as_of: date, free: bool) -> str:
+    revenue, quantity = _sum(sold["revenue"]), _sum(sold["quantity"])
+    counts_quantity = any(each is not None and each != 0 for each in sold["quantity"])
+    lines = "1 line" if len(sold) == 1 else f"{len(sold)} lines"
+    net = f"{lines} from {opens} to {as_of}, net revenue {revenue:.2f}"
+    if counts_quantity:
+        net += f", net quantity {quantity.normalize():f}"
+    proven = revenue > 0 and (not counts_quantity or quantity > 0)
+    proven = proven or (free and counts_quantity and quantity > 0 and revenue >= 0)
+    return net if proven else f"{net}: returned or free, no holding"
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal:
+    return sum((each for each in amounts if each is not None), Decimal(0))
