@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NONE = {"text": "null::varchar", "day": "null::date", "amount": "null::decimal(18, 4)"}
 OWN_COLUMNS = ("account_id", "joined_on", "left_on", "in_table")
+RESERVED = (*OWN_COLUMNS, "possible", "held", "unplaced", "revenue_quarter", "revenue_window", "rule", "group")
 
 
 def columns_of(
@@ -99,7 +100,7 @@ def _attributes(columns: Columns, declared: tuple[str, ...] | dict[str, str] | N
     else:
         names = {each: each for each in declared}
     names |= {each: columns.names[each] for each in ("name", "owner") if each in columns.names}
-    for reserved in set(names) & set(OWN_COLUMNS):
+    for reserved in sorted(set(names) & set(RESERVED)):
         raise DataError(
             f"An attribute cannot be called {reserved!r}.", "", "Name it otherwise: ours = theirs."
         )

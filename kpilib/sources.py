@@ -294,13 +294,10 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
                     "max_line_size = 16000000)"
                 )
             except duckdb.Error as error:
-                detail = next(
-                    (line for line in str(error).splitlines() if "Line" in line or "line" in line),
-                    str(error),
-                )
+                told = [line.strip().rstrip(".") for line in str(error).splitlines()[:4] if line.strip()]
                 raise SourceError(
                     f"{_name(path)} is not a table with {len(header)} columns separated by {separator!r}.",
-                    detail.strip().rstrip("."),
+                    "; ".join(each.removeprefix("Invalid Input Error: CSV Error on ") for each in told) + ".",
                     "Mend that line, or declare the separator.",
                 ) from error
     return "; ".join(sorted(how))
@@ -324,8 +321,10 @@ def _utf8(path: Path, encoding: str | None, scratch: Path) -> tuple[Path, str]:
             ) from error
         encoding = _western(path.name, data)
         text = data.decode(encoding)
-    if (encoding or "utf-8") == "utf-8" and not data.startswith(b"\xef\xbb\xbf"):
+    mixed = 0 < data.count(b"\r\n") < data.count(b"\n")
+    if (encoding or "utf-8") == "utf-8" and not data.startswith(b"\xef\xbb\xbf") and not mixed:
         return path, "utf-8"
+    text = text.replace("\r\n", "\n") if mixed else text  # DuckDB wants one kind of line end
     scratch.write_text(text, encoding="utf-8", newline="")
     return scratch, encoding or "utf-8"
 

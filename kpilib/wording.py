@@ -1,0 +1,368 @@
+"""Conclusions as computed sentences, in managers' words.
+
+Everything here is plain text: whoever shows it in HTML escapes it. Sentences take result tables
+(shares from 0 to 1) and say only what these hold: never why, and never a figure that is not there.
+Functions that may have nothing to say return None; :func:`said` keeps the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from kpilib.written import (
+    Row,
+    are,
+    count,
+    day,
+    have,
+    missing,
+    name,
+    per_cent,
+    plural,
+    points,
+    quarter,
+    rounds_away,
+    several,
+    upper,
+)
+
+SHIPPED_FOR = 15  # products; real cross-sellers with more sit far below the shipped bands
+
+COUNTED = {
+    "all": "all customers on file",
+    "active": "customers with any revenue in the {months} months to {day}",
+    "eligible": "customers on file who could buy at least one product",
+}
+PROVES = {
+    "sales": "what was bought in the {months} months to {day}, less returns, is worth over 0",
+    "subscriptions": "a subscription runs on {day}",
+    "installed": "it was bought once, and neither its stated end nor its life has passed on {day}",
+    "snapshot": "the client's own list of {day} names it",
+}
+
+
+def said(*each: str | None) -> list[str]:
+    """Keep the sentences that have something to say."""
+    return [sentence for sentence in each if sentence]
+
+
+def answer(now: Row, changes: Sequence[Any], *reasons: str | None) -> list[str]:
+    """Give the answer: where penetration stands, how it moved, the plan, and the reasons named.
+
+    Parameters
+    ----------
+    now
+        A row of ``penetration.by_quarter``.
+    changes
+        ``penetration.Change``, in the order to be told: last quarter, then last year.
+    reasons
+        Such as :func:`largest_part` and :func:`largest_product`.
+    """
+    told = [moved(change) for change in changes] or [moved(None)]
+    same = same_customers(changes[0]) if changes and _another_story(changes[0]) else None
+    return said(stands(now), *dict.fromkeys(told), same, plan(now), *reasons)
+
+
+def stands(now: Row) -> str:
+    """Say where penetration stands, or what is missing to say so.
+
+    Parameters
+    ----------
+    now
+        A row of ``penetration.by_quarter``: quarter, accounts, n, mean (0-1).
+
+    Example
+    -------
+    >>> print(stands({"quarter": "2017Q4", "accounts": 2469, "n": 2469, "mean": 0.54392}))
+    At the end of Q4 2017, the average customer has 54.4% of what it could buy (2,469 customers).
+    """
+    when = f"At the end of {quarter(now['quarter'])}"
+    if missing(now["accounts"]) or not now["accounts"]:
+        return f"{when}, no customer is counted: there is no penetration to report."
+    if missing(now["mean"]):
+        return (
+            f"{when}, none of {plural(now['accounts'], 'customer')} could buy any product: "
+            "there is no penetration to report."
+        )
+    return (
+        f"{when}, the average customer has {per_cent(now['mean'])} of what it could buy "
+        f"({plural(now['n'], 'customer')})."
+    )
+
+
+def verdict(low: float | None, high: float | None) -> str:
+    """Say whether a change is clear: its 95% interval leaves out zero.
+
+    Example
+    -------
+    >>> verdict(0.01, 0.03), verdict(-0.03, -0.01), verdict(-0.01, 0.03), verdict(None, None)
+    ('a clear rise', 'a clear fall', 'no clear change', '')
+    """
+    if missing(low) or missing(high):
+        return ""
+    return "a clear rise" if low > 0 else "a clear fall" if high < 0 else "no clear change"
+
+
+def apart(difference: float) -> str:
+    """Say how far a share is from the one it is compared with.
+
+    Example
+    -------
+    >>> apart(0.021), apart(-0.0004), apart(0.0)
+    ('2.1 points more than', '0.04 points less than', 'practically the same as')
+    """
+    if rounds_away(difference, 2):
+        return "practically the same as"
+    return f"{_size(difference)} points {'more' if difference > 0 else 'less'} than"
+
+
+def moved(change: Any) -> str:
+    """Say how penetration changed against an earlier quarter, and whether that is clear.
+
+    Parameters
+    ----------
+    change
+        ``penetration.Change``: against (quarter), points, low, high (shares); or None.
+    """
+    if change is None or missing(change.points):
+        known = change is not None and not missing(change.against)
+        earlier = f"figure for {quarter(change.against)}" if known else "earlier quarter"
+        return f"There is no complete {earlier} to compare with."
+    clear = _clear(change.points, change.low, change.high)
+    return f"That is {apart(change.points)} at the end of {quarter(change.against)}{clear}."
+
+
+def same_customers(change: Any) -> str | None:
+    """Say the change among customers counted both times, where it is known."""
+    if change is None or missing(change.same_accounts) or not change.same_accounts_n:
+        return None
+    number = change.same_accounts_n
+    who = "the one customer" if number == 1 else f"the {count(number)} customers"
+    clear = _clear(change.same_accounts, change.same_low, change.same_high)
+    return f"Among {who} we had both times it is {apart(change.same_accounts)} then{clear}."
+
+
+def plan(now: Row) -> str:
+    """Say how far the plan is.
+
+    Example
+    -------
+    >>> plan({"quarter": "2017Q4", "mean": 0.55, "plan": 0.6})
+    'The plan for Q4 2017 was 60.0%: penetration is 5.0 points below it.'
+    """
+    when = quarter(now["quarter"])
+    if missing(now.get("plan")):
+        return f"No plan is given for {when}."
+    aim = f"The plan for {when} was {per_cent(now['plan'])}"
+    if missing(now["mean"]):
+        return f"{aim}; there is no penetration to hold against it."
+    gap = float(now["mean"]) - float(now["plan"])
+    if rounds_away(gap, 2):
+        return f"{aim}, and it is met to the digit."
+    return f"{aim}: penetration is {_size(gap)} points {'above' if gap > 0 else 'below'} it."
+
+
+def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
+    """Name the group that holds the largest part of the change of customers we had both times.
+
+    Nothing is said where these did not move, or no group shown moved with them.
+    """
+    if change is None or missing(change.same_accounts) or rounds_away(change.same_accounts):
+        return None
+    sign = 1 if change.same_accounts > 0 else -1
+    parts = by_segment[~by_segment["suppressed"].astype(bool)].dropna(subset=["contribution"])
+    parts = parts[parts["contribution"].astype(float) * sign > 0]
+    if parts.empty:
+        return None
+    most = extreme(parts, "contribution", sign)
+    return (
+        f"By {name(by)}, {name(most['group'], most=48)} holds the largest part of the "
+        f"{'rise' if sign > 0 else 'fall'} among customers we had both times: "
+        f"{points(most['contribution'])} of {points(change.same_accounts)} points."
+    )
+
+
+def largest_product(by_product: pd.DataFrame) -> str | None:
+    """Name the product whose share of customers changed most; nothing where none did."""
+    changed = by_product.dropna(subset=["change"])
+    changed = changed.assign(size=changed["change"].astype(float).abs())
+    changed = changed[~changed["size"].map(rounds_away).astype(bool)]
+    if changed.empty:
+        return None
+    most = extreme(changed, "size", 1)
+    return (
+        f"Among products, {name(most['product_id'], most=48)} changed most: "
+        f"{points(most['change'])} points in the share of customers who have it"
+        f"{_clear(most['change'], most['low'], most['high'])}."
+    )
+
+
+def extreme(table: pd.DataFrame, column: str, sign: int) -> pd.Series:
+    """Return the row with the largest value (sign 1) or smallest (-1); of equals, the first."""
+    return table.iloc[int((sign * table[column].astype(float)).to_numpy().argmax())]
+
+
+def counted(now: Row, base: str, months: int) -> str:
+    """Say who is counted, for the note under a figure: n, and who is left out.
+
+    Example
+    -------
+    >>> print(counted({"as_of": "2017-12-31", "n": 9, "nothing_possible": 0}, "all", 12))
+    n = 9 customers: all customers on file.
+    """
+    who = COUNTED[base].format(months=months, day=day(now["as_of"]))
+    return " ".join(said(f"n = {plural(now['n'], 'customer')}: {who}.", nothing_possible(now)))
+
+
+def definition(now: Row, base: str, months: int, evidence: Sequence[str], products: int) -> dict[str, str]:
+    """Fill the definition box: what the figure is, and what it counts.
+
+    ``evidence`` lists the kinds that prove a holding: sales, subscriptions, installed, snapshot.
+    """
+    when = {"months": months, "day": day(now["as_of"])}
+    proofs = [PROVES[kind].format(**when) for kind in dict.fromkeys(evidence)]
+    return {
+        "Figure": "Account penetration: the share of what a customer could buy that it has",
+        "Formula": "100 × products it has ÷ products it could buy, averaged over customers",
+        "Who is counted": upper(COUNTED[base].format(**when)),
+        "What counts as having": upper("; or ".join(proofs)) or "Nothing is declared",
+        "As of": f"{when['day']} (end of {quarter(now['quarter'])})",
+        "Products": count(products),
+        "n": plural(now["n"], "customer"),
+    }
+
+
+def incomplete(by_quarter: pd.DataFrame) -> str | None:
+    """Say which quarters the data do not cover."""
+    gone = by_quarter.loc[~by_quarter["complete"].astype(bool), "quarter"]
+    if gone.empty:
+        return None
+    it, looks = ("it", "looks") if len(gone) == 1 else ("they", "look")
+    return (
+        f"{several(map(quarter, gone))} {are(len(gone))} not complete: the data do not cover all "
+        f"the time {it} {looks} back on. {upper(it)} {are(len(gone))} left out of trends and "
+        "comparisons."
+    )
+
+
+def nothing_possible(now: Row) -> str | None:
+    """Say how many customers are left out of the average."""
+    number = now["nothing_possible"]
+    if missing(number) or not number:
+        return None
+    who = plural(number, "customer")
+    return f"{who} could buy nothing and {are(number)} left out of the average."
+
+
+def come_and_gone(now: Row) -> str | None:
+    """Say how many customers are no longer counted since the last quarter, and how many are new."""
+    lost, joined = now["lost"], now["joined"]
+    if missing(lost) or missing(joined):
+        return None
+    return (
+        f"Since the last quarter, {plural(lost, 'customer')} {are(lost)} no longer counted and "
+        f"{count(joined)} {are(joined)} new: who is counted moves the average too."
+    )
+
+
+def small_groups(by_segment: pd.DataFrame, minimum: int = 5) -> str | None:
+    """Say how many groups are too small to be shown."""
+    number = int(by_segment["suppressed"].astype(bool).sum())
+    if not number:
+        return None
+    groups = plural(number, "group")
+    return f"{groups} with fewer than {minimum} customers {are(number)} not shown in figures."
+
+
+def large_catalogue(products: int, shipped_bands: bool = True) -> str | None:
+    """Warn where the shipped bands meet a catalogue they were not made for."""
+    if not shipped_bands or products <= SHIPPED_FOR:
+        return None
+    return (
+        f"The bands were not made for a catalogue of {count(products)} products: with more than "
+        f"{SHIPPED_FOR}, good sellers stay far below them. Read the direction, or set your own."
+    )
+
+
+def undated(attributes: Sequence[str]) -> str | None:
+    """Say that the latest attributes are applied to the past."""
+    if not attributes:
+        return None
+    its = "its" if len(attributes) == 1 else "their"
+    return (
+        f"{upper(several(attributes))} {have(len(attributes))} no dates: {its} latest values "
+        "apply to all quarters."
+    )
+
+
+def all_possible(rules: int) -> str | None:
+    """Say that nobody told which customers a product is open to."""
+    if rules:
+        return None
+    return "No rules say who could buy what: every product counts as possible for every customer."
+
+
+def at_risk(by_product: pd.DataFrame, months: int) -> str | None:
+    """Say how much of what customers have is past its usual time of reordering."""
+    known = by_product.dropna(subset=["lapsing"])
+    late, held = known["lapsing"].sum(), known["held"].sum()
+    if not late:
+        return None
+    return (
+        f"In {count(late)} of {plural(held, 'case')} where a customer has a product, the usual "
+        "time between purchases has passed: at risk. A purchase counts at once, a stop only when "
+        f"{months} months are over, so these may be tomorrow's losses."
+    )
+
+
+def index_reading(value: float | None, reading: str, logged: float | None = None) -> str:
+    """Say how the penetration index is read, and what it would need.
+
+    Parameters
+    ----------
+    reading
+        ``opportunities`` (won among those recorded) or ``engaged`` (two products or more).
+    logged
+        Share (0-1) of what customers have that stands in the record of opportunities.
+    """
+    if reading == "engaged":
+        return (
+            "Penetration index, read as asked as the share of customers with two products or "
+            f"more: {per_cent(value)}. The usual bands are not made for this reading."
+        )
+    if missing(value):
+        return (
+            "The penetration index needs a record of sales opportunities (open, won and lost), "
+            "and there is none for this period. The share of customers with two products or more "
+            "is shown under its own name."
+        )
+    kept = f" {per_cent(logged)} of what customers have stands in that record."
+    coverage = "" if missing(logged) else kept
+    return f"Penetration index: {per_cent(value)} of the recorded sales opportunities are won.{coverage}"
+
+
+def _clear(difference: float, low: float | None, high: float | None) -> str:
+    """Continue a sentence on a change: whether it is clear, and between which bounds."""
+    if rounds_away(difference, 2):
+        return ""
+    told = verdict(low, high)
+    if not told:
+        return "; whether that is a clear change cannot be told"
+    return f": {told} (95% interval {points(low)} to {points(high)})"
+
+
+def _another_story(change: Any) -> bool:
+    """Tell whether customers we had both times show another change than all customers do."""
+    if change is None or missing(change.points) or missing(change.same_accounts):
+        return False
+    clear = verdict(change.low, change.high)
+    return points(change.points) != points(change.same_accounts) or clear != verdict(
+        change.same_low, change.same_high
+    )
+
+
+def _size(difference: float) -> str:
+    return points(abs(difference)).lstrip("+")

@@ -1,0 +1,361 @@
+"""From a client's files to checked tables: what is read, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import date
+from decimal import Decimal
+
+import openpyxl
+import pandas as pd
+import pytest
+from clients import CATALOGUE, HEAD, HEADER, SALES, engagement, sales
+
+from kpilib import portfolio
+from kpilib.engagement import load
+from kpilib.errors import ColumnError, DataError, EngagementError, SourceError
+
+
+def facts(path):
+    return portfolio.load(load(path))
+
+
+def lines(path) -> list[tuple]:
+    """The used sales lines, as the engine holds them."""
+    found = facts(path)
+    query = "select account_id, product_id, day, quantity, revenue from sales order by all"
+    return found.db.execute(query).fetchall()
+
+
+def ledger(path) -> dict[str, int]:
+    found = facts(path).ledger
+    return dict(zip(found["rule"], found["rows"], strict=True))
+
+
+ONE = ("A", "x", date(2025, 1, 5), Decimal(1), Decimal("10.5"))
+
+
+# What a file may look like
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("A,x,2025-01-05,1,10.5\n", ""),
+        ("A,x,2025-01-05,1,10.5", ""),
+        (" A , x ,2025-01-05 10:30:00,1,10.50\r\n", ""),
+        ('A,x,05/01/2025,1,"10,5"\n', 'decimal = ","\ndate_format = "%d/%m/%Y"'),
+        ("A,x,2025-01-05,1,010.5\n", 'thousands = " "'),
+    ],
+)
+def test_the_same_line_is_read_from_every_declared_format(tmp_path, rows, options):
+    assert lines(sales(tmp_path, rows, options)) == [ONE]
+
+
+def test_thousands_are_read_only_where_they_stand_at_thousands(tmp_path):
+    rows = 'A,x,2025-01-05,1,"1.234,5"\nA,x,2025-01-06,1,"12.5"\n'
+    path = sales(tmp_path, rows, 'decimal = ","\nthousands = "."')
+    assert [row[-1] for row in lines(path)] == [Decimal("1234.5")]  # 12.5 is no amount there, not 125
+    assert ledger(path)["unreadable_amount"] == 1
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_separator_is_found_in_the_header(tmp_path, separator):
+    text = (HEADER + "A,x,2025-01-05,1,10.5\n").replace(",", separator)
+    assert lines(sales(tmp_path, text.encode())) == [ONE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_common_encodings_are_read_without_being_told(tmp_path, encoding):
+    text = HEADER + "Müller & Söhne,x,2025-01-05,1,10.5\nBjörn Ångström AB,y,2025-01-05,1,2\n"
+    names = [row[0] for row in lines(sales(tmp_path, text.encode(encoding)))]
+    assert names == ["Björn Ångström AB", "Müller & Söhne"]
+
+
+def test_an_encoding_that_would_be_a_guess_must_be_declared(tmp_path):
+    text = (HEADER + "".join(f"株式会社東京{n},x,2025-01-05,1,10\n" for n in range(60))).encode("shift_jis")
+    with pytest.raises(SourceError, match="neither UTF-8 nor Windows-1252.*Declare its encoding"):
+        lines(sales(tmp_path / "guess", text))
+    assert lines(sales(tmp_path / "said", text, 'encoding = "shift_jis"'))[0][0] == "株式会社東京0"
+
+
+def test_a_workbook_and_a_parquet_file_give_the_same_lines(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["account_id", "product_id", "date", "quantity", "revenue"])
+    sheet.append([900, "x", date(2025, 1, 5), 1, 10.5])
+    (tmp_path / "a").mkdir()
+    book.save(tmp_path / "a" / "lines.xlsx")
+    frame = pd.DataFrame({"account_id": [900], "product_id": ["x"], "date": [pd.Timestamp("2025-01-05 09:00")],
+                          "quantity": [1.0], "revenue": [10.5]})
+    (tmp_path / "b").mkdir()
+    frame.to_parquet(tmp_path / "b" / "lines.parquet")
+    for folder, name in (("a", "lines.xlsx"), ("b", "lines.parquet")):
+        text = HEAD + SALES.format(options="").replace("lines.csv", name) + CATALOGUE
+        assert lines(engagement(tmp_path / folder, text)) == [("900", *ONE[1:])]
+
+
+def test_many_files_are_one_source_and_remember_where_a_row_stood(tmp_path):
+    text = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv") + CATALOGUE
+    path = engagement(
+        tmp_path, text,
+        jan_lines_csv=HEADER + "A,x,2025-01-05,1,1\nA,?,2025-01-05,1,1\n",
+        feb_lines_csv=HEADER + "B,y,2025-02-05,1,1\n",
+    )
+    assert "jan_lines.csv, record 2: A, ?" in facts(path).ledger["examples"].iloc[0]
+
+
+def test_record_numbers_follow_the_file_however_many_threads_read_it(tmp_path):
+    rows = "".join(f"A{n},{'x' if n % 50_000 else '?'},2025-01-05,1,1\n" for n in range(1, 300_001))
+    examples = facts(sales(tmp_path, rows)).ledger["examples"].iloc[0].splitlines()
+    assert [each.split(":")[0] for each in examples] == [
+        f"lines.csv, record {n}" for n in range(50_000, 300_000, 50_000)
+    ]
+
+
+def test_an_amount_is_exact_and_never_a_double(tmp_path):
+    rows = "".join("A,x,2025-01-05,1,0.1\n" for _ in range(3)) + "A,x,2025-01-05,1,-0.3\n"
+    total = facts(sales(tmp_path, rows)).db.execute("select sum(revenue) from sales").fetchone()[0]
+    assert total == Decimal(0)
+
+
+# What is refused, in which words
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (b"", "", r"lines\.csv is empty\. It has 0 bytes"),
+        (HEADER.encode(), "", r"Source 'lines' is empty\. It has a header and no records"),
+        (HEADER.replace(",", ";").encode() + b"A;x;2025-01-05;1;1\n", 'separator = ","',
+         r"one column when split at ','.*separator = ';'"),
+        (b"account_id,account_id,date\nA,A,1\n", "", r"'account_id' stand twice"),
+        (HEADER.encode() + b"A,x,2025-01-05,1,1,7,8\n", "", r"not a table with 5 columns"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, data, options, message):
+    with pytest.raises(SourceError, match=message):
+        facts(sales(tmp_path, data, options))
+
+
+def test_a_missing_file_names_its_neighbours(tmp_path):
+    path = sales(tmp_path, "A,x,2025-01-05,1,1\n")
+    path.write_text(path.read_text().replace("lines.csv", "line.csv"))
+    with pytest.raises(EngagementError, match=r"sources\.lines\.path: no such file: 'line\.csv'.*lines\.csv"):
+        load(path)
+
+
+def test_a_missing_column_offers_the_near_misses(tmp_path):
+    data = HEADER.replace("revenue", "Revenues").encode() + b"A,x,2025-01-05,1,1\n"
+    more = 'columns = { revenue = "revenues" }\n'
+    with pytest.raises(ColumnError, match="no column 'revenues'.*Did you mean 'Revenues'"):
+        facts(sales(tmp_path, data, more=more))
+
+
+def test_an_account_that_stands_twice_is_refused(tmp_path):
+    more = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
+    path = sales(tmp_path, "A,x,2025-01-05,1,1\n", more=more)
+    (tmp_path / "who.csv").write_text("account_id,region\nA,North\nA,South\nB,North\n")
+    with pytest.raises(DataError, match=r"accounts table names 1 ids more than once\. Found 'A \(2 times\)'"):
+        facts(path)
+
+
+def test_files_of_one_source_with_other_columns_are_refused_not_filled(tmp_path):
+    text = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv") + CATALOGUE
+    path = engagement(tmp_path, text, jan_lines_csv=HEADER + "A,x,2025-01-05,1,1\n",
+                      feb_lines_csv=HEADER.replace("revenue", "amount") + "B,y,2025-02-05,1,1\n")
+    with pytest.raises(SourceError, match="different columns.*'amount', 'revenue'"):
+        facts(path)
+
+
+def test_a_failing_query_says_so_and_how_text_is_cast(tmp_path):
+    more = '[sources.net]\nsql = "select quantity * revenue from lines"\n'
+    with pytest.raises(SourceError, match="query of source 'net' fails.*cast them"):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=more))
+
+
+# The rules
+
+
+RULES = {
+    "no_account": ",x,2025-01-05,1,1",
+    "unreadable_date": "A,x,5 Jan,1,1",
+    "outside_calendar": "A,x,2026-01-01,1,1",
+    "unreadable_amount": "A,x,2025-01-05,1,ten",
+    "unknown_product": "A,?,2025-01-05,1,1",
+    "zero_quantity": "A,x,2025-01-05,0,1",
+    "zero_revenue": "A,x,2025-01-05,1,0",
+    "outside_catalogue": "A,coupon,2025-01-05,1,1",
+}
+OUTSIDE = '[catalogue]\nproducts = ["x", "y", "z"]\noutside = ["coupon"]\n'
+EVERY_MONTH = "".join(f"M,y,2025-{month:02d}-15,1,1\n" for month in range(1, 13))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_counts_its_row_and_no_other(tmp_path, rule):
+    path = sales(tmp_path, EVERY_MONTH + RULES[rule] + "\n", more=OUTSIDE)
+    assert ledger(path) == {rule: 1}
+
+
+def test_the_first_rule_owns_a_row_and_later_hits_are_counted_apart(tmp_path):
+    found = facts(sales(tmp_path, EVERY_MONTH + ",?,2026-01-01,0,1\nA,?,2026-01-01,1,1\n"))
+    by_rule = found.ledger.set_index("rule")
+    assert list(by_rule["rows"]) == [1, 1, 0, 1]  # account, calendar, product (all owned before), zero quantity
+    assert list(by_rule["hits"]) == [1, 2, 2, 1]
+    assert by_rule.loc["zero_quantity", "also_set_aside"] == 1
+
+
+def test_rows_and_revenue_reconcile(tmp_path):
+    rows = EVERY_MONTH + "\n".join(RULES.values()) + "\nA,x,2025-02-01,-1,-3.5\n"
+    total = facts(sales(tmp_path, rows, more=OUTSIDE)).totals.iloc[0]
+    assert total["rows_read"] == 21 == total["rows_used"] + total["rows_set_aside"]
+    assert total["revenue_read"] == total["revenue_used"] + total["revenue_set_aside"]
+    assert total["revenue_used"] == Decimal(12) + 1 + 0 + 1 - Decimal("3.5")
+
+
+def test_returns_are_no_fault(tmp_path):
+    assert ledger(sales(tmp_path, EVERY_MONTH + "M,y,2025-03-20,-1,-1\n")) == {}
+
+
+def test_dates_in_two_formats_are_set_aside_until_both_are_declared(tmp_path):
+    rows = EVERY_MONTH + "A,x,31/01/2025,1,1\n"
+    assert ledger(sales(tmp_path / "one", rows)) == {"unreadable_date": 1}
+    both = sales(tmp_path / "both", rows, 'date_format = ["%Y-%m-%d", "%d/%m/%Y"]')
+    assert ledger(both) == {}
+
+
+def test_a_date_that_two_declared_formats_read_differently_is_not_guessed(tmp_path):
+    rows = "A,x,03/02/2025,1,1\nA,x,13/02/2025,1,1\n"
+    path = sales(tmp_path, rows, 'date_format = ["%d/%m/%Y", "%m/%d/%Y"]')
+    assert ledger(path)["unreadable_date"] == 1
+
+
+def test_repeated_lines_are_flagged_and_kept_unless_the_engagement_sets_them_aside(tmp_path):
+    rows = EVERY_MONTH + "A,x,2025-01-05,1,10\n" * 3
+    kept = facts(sales(tmp_path / "kept", rows))
+    assert dict(kept.ledger[["rule", "rows"]].values) == {"repeated_line": 2}
+    assert kept.ledger["revenue"].iloc[0] == Decimal(20)
+    aside = facts(sales(tmp_path / "aside", rows, more='duplicates = "set aside"\n'))
+    assert aside.totals["rows_used"].iloc[0] == 13
+    keyed = sales(tmp_path / "keyed", rows + "A,x,2025-01-05,1,11\n",
+                  more='duplicate_key = ["account_id", "product_id", "date"]\n')
+    assert ledger(keyed) == {"repeated_line": 3}
+
+
+def test_a_month_without_lines_may_be_a_missing_delivery(tmp_path):
+    found = facts(sales(tmp_path, EVERY_MONTH.replace("M,y,2025-06-15,1,1\n", ""))).ledger
+    assert list(found["rule"]) == ["month_without_lines"]
+    assert found["examples"].iloc[0] == "2025-06"
+
+
+def test_an_account_outside_a_complete_table_is_set_aside_else_flagged(tmp_path):
+    more = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\ncomplete = {}\n'
+    for said, rule in (("true", "unknown_account"), ("false", "unlisted_account")):
+        path = sales(tmp_path / said, EVERY_MONTH + "A,x,2025-01-05,1,1\n", more=more.replace("{}", said))
+        (tmp_path / said / "who.csv").write_text("account_id,region\nM,North\n")
+        assert ledger(path) == {rule: 1}
+
+
+# Grain, wide matrices, eligibility
+
+
+def test_items_become_products_by_a_mapping_that_may_change_over_time(tmp_path):
+    more = """[grain]
+rows = [
+  { item_id = "sku1", product_id = "x", valid_to = 2025-03-01 },
+  { item_id = "sku1", product_id = "y", valid_from = 2025-03-01 },
+]
+"""
+    path = sales(tmp_path, "A,sku1,2025-02-28,1,1\nA,sku1,2025-03-01,1,1\nA,sku2,2025-03-01,1,1\n", more=more)
+    assert [row[1] for row in lines(path)] == ["x", "y"]
+    assert ledger(path)["unknown_product"] == 1
+
+
+def test_an_item_mapped_to_two_products_on_one_day_is_refused(tmp_path):
+    more = '[grain]\nrows = [{ item_id = "s", product_id = "x" }, { item_id = "s", product_id = "y" }]\n'
+    with pytest.raises(DataError, match="maps one item to two products.*'s: x and y'"):
+        facts(sales(tmp_path, "A,s,2025-02-28,1,1\n", more=more))
+
+
+WIDE = """[sources.telco]
+path = "telco.csv"
+[[evidence]]
+kind = "snapshot"
+source = "telco"
+date = 2025-03-31
+[evidence.wide]
+account_id = "customerID"
+products = { Phone = "x", Streaming = "y", Lines = "z" }
+no = ["no", "no internet service"]
+"""
+
+
+def test_a_wide_matrix_is_a_declared_shape(tmp_path):
+    data = "customerID,Phone,Streaming,Lines\n1,Yes,No internet service,0\n2,no,YES,3\n3,,,\n"
+    found = facts(engagement(tmp_path, HEAD + WIDE + CATALOGUE, telco_csv=data))
+    held = found.db.execute("select account_id, product_id, day from snapshots order by all").fetchall()
+    assert held == [(a, p, date(2025, 3, 31)) for a, p in (("1", "x"), ("2", "y"), ("2", "z"))]
+    assert found.accounts.count().execute() == 3
+
+
+def test_a_word_that_means_neither_yes_nor_no_is_refused(tmp_path):
+    data = "customerID,Phone,Streaming,Lines\n1,Yes,Fiber optic,0\n"
+    with pytest.raises(DataError, match="'y: fiber optic'.*Add them to evidence"):
+        facts(engagement(tmp_path, HEAD + WIDE + CATALOGUE, telco_csv=data))
+
+
+def test_a_snapshot_between_quarter_ends_must_say_which_end_it_stands_for(tmp_path):
+    text = HEAD + WIDE.replace("2025-03-31", "2025-03-15") + CATALOGUE
+    with pytest.raises(EngagementError, match="ends no quarter.*write 2025-03-31"):
+        load(engagement(tmp_path, text, telco_csv="customerID,Phone,Streaming,Lines\n1,1,1,1\n"))
+
+
+def test_products_may_be_as_sold(tmp_path):
+    more = '[catalogue]\nproducts = "as sold"\noutside = ["coupon"]\n'
+    path = sales(tmp_path, "A,b,2025-01-05,1,1\nA,a,2025-01-05,1,1\nA,coupon,2025-01-05,1,1\n", more=more)
+    assert list(facts(path).products["product_id"]) == ["a", "b"]
+
+
+# The engagement itself
+
+
+def test_every_problem_of_an_engagement_is_told_at_once(tmp_path):
+    text = (
+        HEAD + 'lokback = 12\n[sources.lines]\npath = "gone.csv"\n[[evidence]]\nkind = "sale"\nsource = "lines"\n'
+        '[catalogue]\nproducts = ["x", "x"]\n[[targets]]\nquarter = "2025Q1"\n'
+        'kpi = "account_penetration_degree"\nvalue = 42\n'
+    )
+    with pytest.raises(EngagementError) as caught:
+        load(engagement(tmp_path, text))
+    told = str(caught.value)
+    for part in ("unknown key 'lokback'. Did you mean", "no such file: 'gone.csv'", "evidence[1].kind",
+                 "'x' named twice", "Shares are written 0.42, not 42"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lookback_months = 5", "5 months are not whole quarters"),
+        ("data_to = 2024-12-31", "data_from is after data_to"),
+        ('segment_by = ["region"]', "no attribute of the accounts"),
+        ("eligibility = [{ products = ['w'], where = { region = 'N' } }]", "'w' is not in the catalogue"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path, line, message):
+    key = line.split(" =")[0]
+    head = "\n".join(each for each in HEAD.splitlines() if not each.startswith(key)) + f"\n{line}\n"
+    with pytest.raises((EngagementError, DataError), match=message):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", head=head))
+
+
+def test_hostile_names_are_text_and_nothing_else(tmp_path):
+    names = ['"; drop table x; --', "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "株式会社", "line\nbreak"]
+    rows = "".join('"' + name.replace('"', '""') + '",x,2025-01-05,1,1\n' for name in names)
+    assert [row[0] for row in lines(sales(tmp_path, rows))] == sorted(names)
+
+
+def test_a_byte_order_mark_in_the_engagement_is_no_fault(tmp_path):
+    path = sales(tmp_path, "A,x,2025-01-05,1,1\n")
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert load(path).client == "Test client"
