@@ -5,11 +5,10 @@ Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a faul
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,13 +63,16 @@ def measure(
     shape: str,
 ) -> None:
     """Print the headline figures, for people and for pipelines."""
-    found = measured(_open(engagement, lookback, base), quarter, by, against)
+    from kpilib import printed
+
+    book = _open(engagement, lookback, base)
+    found = measured(book, quarter, by, against)
     if shape == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     elif shape == "csv":
-        _write_csv(sys.stdout, ["figure", *_names(found)], _flat(found))
+        click.echo(printed.leaves(found), nl=False)
     else:
-        click.echo(_aligned([["", *_names(found)], *[list(row) for row in _flat(found)]]))
+        click.echo(printed.headline(found, book.engagement.client))
 
 
 @kpi.command()
@@ -79,22 +81,18 @@ def measure(
 @QUARTER
 def trace(engagement: Path, account: str, quarter: str | None) -> None:
     """Explain one account, product by product, down to the client's rows."""
+    from kpilib import printed
     from kpilib import trace as traced
 
     book = _open(engagement)
     at = book.quarter(quarter or book.default_quarter())
     rows = traced.account(book, account, at.label)
     states = rows["state"].value_counts()
-    possible = len(rows) - int(states.get("not possible", 0))
-    held = int(states.get("held", 0))
+    possible, held = len(rows) - int(states.get("not possible", 0)), int(states.get("held", 0))
     share = f" = {held / possible:.1%}" if possible else ", so no degree"
-    click.echo(f"{book.engagement.client}: account {_plain(account)} as of {at.last_day}")
+    click.echo(f"{book.engagement.client}: account {printed.plain(account)} as of {at.last_day}")
     click.echo(f"{held} held of {possible} possible{share}; look-back {book.lookback_months} months\n")
-    shown = [
-        [_plain(_blank(cell)) for cell in row] for row in rows.drop(columns="family").itertuples(index=False)
-    ]
-    names = [name.replace("_", " ") for name in rows.columns if name != "family"]
-    click.echo(_aligned([names, *shown]))
+    click.echo(printed.table(rows.drop(columns="family")))
 
 
 @kpi.command()
@@ -111,7 +109,10 @@ def report(engagement: Path, quarter: str | None, out: Path) -> None:
     """Publish the quarterly pack."""
     from kpilib import pack
 
-    click.echo(f"Published {pack.of_quarter(_open(engagement), quarter, out)}")
+    book = _open(engagement)
+    at = book.quarter(quarter or book.default_quarter()).label
+    place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book))
+    click.echo(f"Published {place / 'index.html'}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -155,64 +156,29 @@ def measured(
     return found | {"schema": SCHEMA} | ({} if groups is None else {"groups": groups})
 
 
+def ledger_of(book: Book) -> dict[str, Any]:
+    """What the manifest says of the facts: rows and revenue by table, and what the rules found."""
+    totals = book.totals().astype(object).where(lambda cell: cell.notna(), None)
+    money = [name for name in totals if name.startswith(("revenue", "gross"))]
+    totals[money] = totals[money].map(lambda amount: None if amount is None else str(amount))
+    return {
+        "fingerprint": book.folder.name,
+        "sources": book.table("readings").to_dict("records"),
+        "tables": totals.to_dict("records"),
+        "rules": book.ledger()[["table", "rule", "action", "rows", "hits"]].to_dict("records"),
+    }
+
+
+def _notebooks() -> Path:
+    """The kit's chapters: beside the library, or where the command is run."""
+    beside = Path(__file__).resolve().parent.parent / "notebooks"
+    return beside if beside.is_dir() else Path("notebooks")
+
+
 def _open(path: Path, lookback: int | None = None, base: str | None = None) -> Book:
     from kpilib import engagement, kept
 
     return kept.open_book(engagement.load(path), lookback, base)
-
-
-def _names(found: dict[str, Any]) -> list[str]:
-    return ["all", *[str(each["group"]) for each in found.get("groups", [])]]
-
-
-def _flat(found: dict[str, Any]) -> Iterable[list[str]]:
-    """One row per figure, one column per group; nested names are joined by a point."""
-    columns = [_leaves(each) for each in (found, *found.get("groups", []))]
-    for name in columns[0]:
-        yield [name, *["" if column.get(name) is None else str(column[name]) for column in columns]]
-
-
-def _leaves(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in found.items():
-        if name in ("groups", "group"):
-            continue
-        if isinstance(value, dict):
-            leaves |= _leaves(value, f"{prefix}{name}.")
-        else:
-            leaves[prefix + name] = " to ".join(map(str, value)) if isinstance(value, list) else value
-    return leaves
-
-
-def _write_csv(to: Any, header: list[str], rows: Iterable[list[str]]) -> None:
-    writer = csv.writer(to, lineterminator="\n")
-    writer.writerow([_safe(each) for each in header])
-    writer.writerows([_safe(each) for each in row] for row in rows)
-
-
-def _safe(cell: str) -> str:
-    """Keep a client's text from becoming a formula in a spreadsheet; numbers stay numbers."""
-    try:
-        float(cell)
-    except ValueError:
-        return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-    return cell
-
-
-def _blank(cell: Any) -> str:
-    return "" if cell is None or cell != cell else str(cell)  # noqa: PLR0124
-
-
-def _plain(text: str) -> str:
-    """Show control characters of a client's text instead of obeying them."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
 
 
 if __name__ == "__main__":

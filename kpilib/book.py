@@ -91,12 +91,16 @@ class Book:
         """account_id, product_id, last_day, days_since, usual_gap; None without evidence from sales."""
         if not self.has("lapsing"):
             return None
-        db = self.connect()
-        return db.execute(
-            "select account_id, product_id, last_day, days_since, usual_gap from lapsing where quarter = ? "
-            "order by account_id, product_id",
-            [self.quarter(quarter).label],
-        ).df()
+        with self.connect() as db:
+            return (
+                db.execute(
+                    "select account_id, product_id, last_day, days_since, usual_gap from lapsing "
+                    "where quarter = ? order by account_id, product_id",
+                    [self.quarter(quarter).label],
+                )
+                .to_arrow_table()
+                .to_pandas(date_as_object=True)
+            )
 
     def quarter(self, label: str) -> Quarter:
         """Find a quarter of the data by its label.

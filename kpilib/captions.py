@@ -5,6 +5,7 @@ Titles are computed from the table the figure draws, so that they hold for any c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from kpilib.written import (
     name,
     per_cent,
     plural,
+    points,
     quarter,
     rounds_away,
     several,
@@ -51,6 +53,45 @@ def subtitle(figure: str, now: str, before: str | None = None) -> str:
         raise KpiError(f"{figure!r} is no figure of the kit.", "", near(figure, SUBTITLES))
     periods = quarter(now) if missing(before) else f"{quarter(now)} and {quarter(before)}"
     return SUBTITLES[figure].format(periods=periods)
+
+
+def periods(now: str, before: str | None = None) -> tuple[str, str]:
+    """Name the two periods that a figure compares.
+
+    Example
+    -------
+    >>> periods("2017Q4", "2016Q4"), periods("2017Q4")
+    (('Q4 2017', 'Q4 2016'), ('Q4 2017', 'before'))
+    """
+    return quarter(now), "before" if missing(before) else quarter(before)
+
+
+def cards(now: Row, changes: Sequence[Any], currency: str | None = None) -> list[dict[str, str]]:
+    """Write the headline figures of the first page: label, value, note.
+
+    Parameters
+    ----------
+    now
+        A row of ``penetration.by_quarter``.
+    changes
+        ``penetration.Change`` against earlier quarters.
+    """
+    found = [_card("Account penetration", per_cent(now["mean"]), plural(now["n"], "customer"))]
+    for each in changes:
+        told = verdict(each.low, each.high)
+        found.append(_card(f"Change on {quarter(each.against)}", points(each.points, " points"), told))
+    if not missing(now.get("plan")):
+        found.append(_card("Plan", per_cent(now["plan"]), quarter(now["quarter"])))
+    if not missing(now.get("multi")):
+        found.append(_card("Two products or more", per_cent(now["multi"]), "of customers"))
+    if not missing(now.get("revenue_quarter")):
+        sold = money(now["revenue_quarter"], currency, 0)
+        found.append(_card("Revenue of the quarter", sold, quarter(now["quarter"])))
+    return found
+
+
+def _card(label: str, value: str, note: str) -> dict[str, str]:
+    return {"label": label, "value": value, "note": note}
 
 
 def trend(now: Row, change: Any = None) -> str:

@@ -241,6 +241,11 @@ class Engagement(Model):
         return self.base or ("active" if only_sales else "all")
 
     @property
+    def has_shipped_bands(self) -> bool:
+        """Whether the bands are the kit's own, made for small catalogues."""
+        return self.bands == SHIPPED_BANDS
+
+    @property
     def account_name(self) -> str | None:
         """The attribute that names an account to people."""
         return "name" if self.accounts and "name" in self.accounts.columns else None

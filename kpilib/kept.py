@@ -14,7 +14,7 @@ import pandas as pd
 
 from kpilib import checks
 from kpilib.book import Book
-from kpilib.engagement import Engagement
+from kpilib.engagement import Engagement, load
 from kpilib.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def open_book(engagement: Engagement, lookback_months: int | None = None, base: 
 
     Parameters
     ----------
+    engagement
+        As loaded, or the path of its file or folder.
     lookback_months
         Whole quarters; in place of the engagement's own. Products with a look-back of their own keep it.
     base
@@ -51,6 +53,7 @@ def open_book(engagement: Engagement, lookback_months: int | None = None, base: 
     KpiError
         The look-back is not whole quarters, or the data are at fault.
     """
+    engagement = engagement if isinstance(engagement, Engagement) else load(engagement)
     engagement = _looking_back(engagement, lookback_months)
     name = fingerprint(engagement)
     for shelf in (engagement.folder / ".kpi", _cache()):

@@ -42,9 +42,13 @@ PRELOAD = (
     "seaborn",
     "scipy.stats",
     "duckdb",
+    "kpilib.captions",
     "kpilib.figures",
+    "kpilib.kept",
+    "kpilib.ledger",
     "kpilib.penetration",
     "kpilib.publish",
+    "kpilib.tables",
     "kpilib.wording",
 )
 
@@ -66,9 +70,7 @@ class Manager(AsyncKernelManager):
         self.kernel_id = str(uuid4())
         if self.fork:
             self.transport = "ipc"  # a port may be taken between choosing and binding it
-            self.provisioner = Forked(
-                kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
-            )
+            self.provisioner = Forked(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
         await super().start_kernel(**{**options, "env": environment(options.get("env"))})
 
     async def cleanup_resources(self, restart: bool = False) -> None:
@@ -243,7 +245,7 @@ def serve(preload: tuple[str, ...]) -> None:
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what an import prints must not be taken for a reply
     for name in preload:
-        with suppress(ImportError):  # the notebook that needs it will say so
+        with suppress(Exception):  # the notebook that needs it will say so
             import_module(name)
     for line in sys.stdin:
         request = json.loads(line)

@@ -49,6 +49,40 @@ def controls(book: Book) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quarter", "total", "stated", "measured", "difference"])
 
 
+def months(book: Book) -> pd.DataFrame:
+    """Follow the delivery of lines month by month.
+
+    Returns
+    -------
+    One row per month of the calendar: month (2017-01), lines, revenue (Decimal), flagged (no lines).
+    """
+    given = book.table("monthly")
+    summed = given.groupby("month").agg(lines=("lines", "sum"), revenue=("revenue", "sum"))
+    summed.index = [f"{each:%Y-%m}" for each in summed.index]
+    span = pd.period_range(book.engagement.data_from, book.engagement.data_to, freq="M").astype(str)
+    table = summed.reindex(span).rename_axis("month").reset_index()
+    table["flagged"] = table["lines"].isna()
+    return table.assign(
+        lines=table["lines"].fillna(0).astype(int),
+        revenue=table["revenue"].where(~table["flagged"], Decimal(0)),
+    )
+
+
+def outside(book: Book) -> pd.DataFrame:
+    """Sum what was sold outside the catalogue.
+
+    Returns
+    -------
+    product_id, lines, revenue (Decimal), share (of all revenue used, 0 to 1), largest revenue first.
+    """
+    given = book.table("monthly")
+    total = given["revenue"].sum() if len(given) else Decimal(0)
+    found = given[given["status"] == "outside"].fillna({"product_id": "(no product)"})
+    found = found.groupby("product_id").agg(lines=("lines", "sum"), revenue=("revenue", "sum")).reset_index()
+    found["share"] = [float(each / total) if total else None for each in found["revenue"]]
+    return found.sort_values(["revenue", "product_id"], ascending=[False, True], ignore_index=True)
+
+
 def share_set_aside(book: Book) -> float:
     """The largest share set aside of any table: of its gross revenue, or of its rows where that is unknown."""
     shares = [0.0]

@@ -13,6 +13,7 @@ from typing import Any
 from kpilib.parameters import looks_secret, plain
 
 SCHEMA = 1
+UNDEFINED = ("nan", "NaT", "<NA>")  # as numbers, dates and pandas' own say it; JSON has null
 ENGINES = (
     "duckdb", "ibis-framework", "ipykernel", "matplotlib", "nbclient", "nbconvert", "numpy",
     "pandas", "papermill", "pyarrow", "scipy", "seaborn",
@@ -42,13 +43,15 @@ def portable(value: Any, folder: Path) -> Any:
     -------
     >>> portable({"/data/acme/sales.csv": "postgresql://me:pw@db/x"}, Path("/data/acme"))
     {'sales.csv': 'postgresql://***@db/x'}
-    >>> portable("/home/me/other.csv", Path("/data/acme"))
-    'other.csv'
+    >>> portable(["/home/me/other.csv", float("nan")], Path("/data/acme"))
+    ['other.csv', None]
     """
     if isinstance(value, Mapping):
         return {portable(str(key), folder): portable(each, folder) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [portable(each, folder) for each in value]
+    if not isinstance(value, str) and str(value) in UNDEFINED:
+        return None
     value = plain(value)
     return _portable_text(value, folder) if isinstance(value, str) else value
 

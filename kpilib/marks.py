@@ -224,15 +224,16 @@ def label_points(page: Page, axes: Axes, lines: Mapping[str, Sequence[float]], s
     now = lines["now"]
     last = max(index for index, value in enumerate(now) if not missing(value))
     step = max(1, ceil(LABEL / slot))
-    room = 0.24 / (place(page, axes, 1) - place(page, axes, 0))
+    room = 0.3 / (place(page, axes, 1) - place(page, axes, 0))
     for index in range(last % step, last, step):
         if not missing(now[index]):
-            low = now[index] - axes.get_ylim()[0] < room
-            side = 1 if low else _free_side(lines, index, min(1.0, 0.2 / slot), room)
+            side, lean = _free_side(lines, index, room), _lean(now, index)
+            if now[index] - axes.get_ylim()[0] < room:
+                side = 1
             axes.annotate(
-                per_cent(now[index]).rstrip("%"), (index, now[index]), (0, 6 * side), ha="center",
-                va="bottom" if side > 0 else "top", textcoords="offset points", fontsize=SMALL,
-                color=MUTED, annotation_clip=False,
+                per_cent(now[index]).rstrip("%"), (index, now[index]), (-4 * side * lean, 6 * side),
+                ha="center", va="bottom" if side > 0 else "top", textcoords="offset points",
+                fontsize=SMALL, color=MUTED, annotation_clip=False,
             )  # fmt: skip
     axes.annotate(
         per_cent(now[last]), (last, now[last]), (7, 0), textcoords="offset points", va="center",
@@ -240,16 +241,26 @@ def label_points(page: Page, axes: Axes, lines: Mapping[str, Sequence[float]], s
     )  # fmt: skip
 
 
-def _free_side(lines: Mapping[str, Sequence[float]], index: int, reach: float, room: float) -> int:
-    """Choose above (1) or below (-1) a point by what runs within reach of it."""
-    here = lines["now"][index]
-    near = [values[index] for name, values in lines.items() if name != "now"]
-    for beside in (index - 1, index + 1):
-        if 0 <= beside < len(lines["now"]):
-            near.append(here + reach * (lines["now"][beside] - here))
-    gaps = np.array([each - here for each in near if not missing(each)])
-    above, below = np.sum((gaps > 0) & (gaps < room)), np.sum((gaps < 0) & (-gaps < room))
-    return -1 if above > below else 1
+def _free_side(lines: Mapping[str, Sequence[float]], index: int, room: float) -> int:
+    """Choose above (1) or below (-1) a point: away from other lines, outside a bend."""
+    now = lines["now"]
+    here = now[index]
+    others = [values[index] for name, values in lines.items() if name != "now"]
+    gaps = np.array([each - here for each in others if not missing(each)])
+    crowd = int(np.sum((gaps >= 0) & (gaps < room))) - int(np.sum((gaps < 0) & (-gaps < room)))
+    valley = all(each > here for each in _beside(now, index))
+    return -1 if crowd > 0 or (crowd == 0 and valley) else 1
+
+
+def _lean(values: Sequence[float], index: int) -> int:
+    """Tell whether a line rises (1) or falls (-1) through a point, or neither."""
+    beside = [each - values[index] for each in _beside(values, index)]
+    return 0 if len(beside) < 2 else int(np.sign(beside[1])) * (beside[0] * beside[1] < 0)
+
+
+def _beside(values: Sequence[float], index: int) -> list[float]:
+    near = [values[place] for place in (index - 1, index + 1) if 0 <= place < len(values)]
+    return [each for each in near if not missing(each)]
 
 
 def leave_out(axes: Axes, gone: Sequence[bool]) -> None:

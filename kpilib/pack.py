@@ -120,9 +120,7 @@ def notebooks_of(folder: Path, engagement: Path) -> list[Path]:
     PackError
         When there is none, or two have one name.
     """
-    found = {
-        each.resolve() for place in (folder, engagement) for each in place.glob("[0-9]*.ipynb")
-    }
+    found = {each.resolve() for place in (folder, engagement) for each in place.glob("[0-9]*.ipynb")}
     ordered = sorted(found, key=lambda each: (int(re.match(r"\d+", each.name)[0]), each.name))
     names = [each.stem for each in ordered]
     twice = next((each for each in names if names.count(each) > 1), None)
@@ -239,9 +237,7 @@ def _size(table: Path) -> tuple[int, int]:
 
 def _answers(plan: Plan) -> dict[str, dict[str, Any]]:
     """Collect the chapters' answers, and keep them as ``answer.json``."""
-    folders = {
-        each.notebook.stem: plan.building / HANDED / each.notebook.stem for each in plan.jobs
-    }
+    folders = {each.notebook.stem: plan.building / HANDED / each.notebook.stem for each in plan.jobs}
     answers = {name: given for name, each in folders.items() if (given := read_answer(each))}
     leading = [name for name, each in answers.items() if each["lead"]]
     if len(leading) > 1:
@@ -258,8 +254,7 @@ def _pages(plan: Plan, answers: Mapping[str, Any], tables: Sequence[Table]) -> N
     from kpilib import pages
 
     chapters = [
-        pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent)
-        for each in plan.jobs
+        pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent) for each in plan.jobs
     ]
     day = plan.quarter.last_day
     cover = {
@@ -279,8 +274,8 @@ def _executed(plan: Plan, job: Job) -> Any:
 
     folder = job.notebook.parent
     values = _told(plan.engagement, plan.quarter.label, plan.final / "tables", folder)
-    notebook = nbformat.read(job.executed, as_version=4)
-    notebook = running.told(notebook, values, job.notebook.name)
+    text = job.executed.read_text(encoding="utf-8").replace(job.values["tables"], values["tables"])
+    notebook = running.told(nbformat.reads(text, as_version=4), values, job.notebook.name)
     nbformat.write(notebook, job.executed)
     return notebook
 

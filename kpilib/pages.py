@@ -144,9 +144,7 @@ def _prose(context: Any, text: str) -> str:
 
 def _computed_prose(text: str) -> str:
     """Render Markdown that a cell computed: names of a client's may be in it, so HTML is text."""
-    renderer = IPythonRenderer(
-        escape=True, allow_harmful_protocols=False, exclude_anchor_links=True
-    )
+    renderer = IPythonRenderer(escape=True, allow_harmful_protocols=False, exclude_anchor_links=True)
     return MarkdownWithMath(renderer=renderer).render("".join(text))
 
 

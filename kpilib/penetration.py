@@ -62,8 +62,8 @@ _SEGMENT_COLUMNS = {
 }
 
 
-def by_quarter(book: Book) -> pd.DataFrame:
-    """Follow the degree over every quarter the data touch.
+def by_quarter(book: Book, until: str | None = None) -> pd.DataFrame:
+    """Follow the degree over every quarter the data touch, up to one of them.
 
     Incomplete quarters have their row and are compared with nothing: leave them out of a trend.
 
@@ -79,7 +79,8 @@ def by_quarter(book: Book) -> pd.DataFrame:
     pairs = counts.pairs(book)
     turnover = counts.turnover(book).set_index("quarter")
     rows: list[dict[str, Any]] = []
-    for each in book.quarters.sort_values("quarter").itertuples():
+    last = counts.moment(book, until or book.quarters["label"].iloc[-1]).index
+    for each in book.quarters[book.quarters["quarter"] <= last].sort_values("quarter").itertuples():
         row = _quarter(book, each.label, pairs[pairs["quarter"] == each.label])
         before = rows[-1] if rows else None
         rows.append(row | _against_last(row, before, turnover.loc[each.label]))

@@ -24,9 +24,7 @@ class HandoverError(KpiError):
     """A table or an answer that the pack could not publish."""
 
 
-def table(
-    frame: pd.DataFrame, name: str, folder: str | Path, units: Mapping[str, str] | None = None
-) -> Path:
+def table(frame: pd.DataFrame, name: str, folder: str | Path, units: Mapping[str, str] | None = None) -> Path:
     """Save a table as the CSV that pipelines, auditors and the back test read.
 
     Fractions have six decimals and a point, lines end in LF, text is UTF-8, what is missing is
@@ -73,6 +71,17 @@ def table(
         columns = [_cells(frame.iloc[:, place]) for place in range(frame.shape[1])]
         rows.writerows(zip(*columns, strict=True))
     return path
+
+
+def named(text: str) -> str:
+    """Make a client's own word into the name of a table.
+
+    Example
+    -------
+    >>> named("by_Kunden-Segment (neu)")
+    'by_kunden_segment_neu'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "table"
 
 
 def answer(
@@ -168,6 +177,15 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{round(value, DECIMALS) + 0.0:.{DECIMALS}f}"  # + 0.0: never -0.000000
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) and not NUMBER.fullmatch(value) else value
-    return str(value)
+    return safe(str(value)) if isinstance(value, str) else str(value)
+
+
+def safe(text: str) -> str:
+    """Keep a client's text from becoming a formula in a spreadsheet; numbers stay numbers.
+
+    Example
+    -------
+    >>> safe("=cmd|' /C calc'!A0"), safe("-5")
+    ("'=cmd|' /C calc'!A0", '-5')
+    """
+    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 import nbformat
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill import PapermillExecutionError, execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
@@ -89,9 +91,7 @@ def prepare(job: Job) -> Job:
     return Job(job.notebook, values, job.executed)
 
 
-def run(
-    jobs: Sequence[Job], at_once: int = 2, timeout: int = 600, progress: bool = True
-) -> list[float]:
+def run(jobs: Sequence[Job], at_once: int = 2, timeout: int = 600, progress: bool = True) -> list[float]:
     """Run prepared notebooks, so many at once, each in its own folder; return their seconds.
 
     Raises
@@ -104,12 +104,14 @@ def run(
     with _bar(jobs, progress) as step, ThreadPoolExecutor(at_once) as pool:
 
         def one(job: Job) -> float | Failure:
-            return _run_one(job, timeout, lambda **_: _step_unless(stop, step))
+            with _closed_loop():
+                return _run_one(job, timeout, lambda **_: _step_unless(stop, step))
 
         try:
             results = list(pool.map(one, jobs))
-        except BaseException:
-            stop.set()  # what still runs ends before its next cell
+        except BaseException:  # Ctrl-C, above all
+            stop.set()  # a plain kernel ends before its next cell
+            kernels.fork_server().stop()
             raise
     failures = [each for each in results if isinstance(each, Failure)]
     if failures:
@@ -130,17 +132,23 @@ _PYTHON = {"kernel_name": "python3", "language": "python"}
 class _Client(PapermillNotebookClient):
     """papermill's client; a kernel that does not start is started again, the last time plainly."""
 
+    def start_new_kernel(self, **options: Any) -> None:
+        """Only take note: the start proper is where its success is known and it can be repeated."""
+        self._options = options
+
     def start_new_kernel_client(self, **options: Any) -> Any:
+        """Start a kernel and wait until it answers."""
         for left in reversed(range(STARTS)):
+            self.km = self.create_kernel_manager()
+            self.km.fork = self.km.fork and left > 0
+            self.km.log = self.log
             try:
+                super().start_new_kernel(**self._options)
                 return super().start_new_kernel_client(**options)
             except RuntimeError:
                 if not left:
                     raise
-            self.km = self.create_kernel_manager()
-            self.km.fork = self.km.fork and left > 1
-            self.start_new_kernel()
-        raise AssertionError
+        return None
 
 
 class _Engine(Engine):
@@ -189,9 +197,7 @@ def _run_one(job: Job, timeout: int, step: Callable[..., None]) -> float | Failu
     except RuntimeError as error:
         return _failure(job, "", f"its kernel did not start, or was lost ({error})")
     if notebook.metadata.papermill.get("exception"):  # papermill takes sys.exit() for success
-        return _failure(
-            job, "SystemExit", "it ended itself, and the cells after this one did not run"
-        )
+        return _failure(job, "SystemExit", "it ended itself, and the cells after this one did not run")
     for place, reason in outputs.faults(notebook):
         return _failure(job, "", reason, place)
     return perf_counter() - started
@@ -228,9 +234,24 @@ def _step_unless(stop: Event, step: Callable[[], None]) -> None:
 
 
 @contextmanager
+def _closed_loop() -> Iterator[None]:
+    """Close the event loop that nbclient opens for a thread and leaves to itself."""
+    try:
+        yield
+    finally:
+        loop = ensure_event_loop()
+        left = asyncio.all_tasks(loop)
+        for each in left:
+            each.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+@contextmanager
 def _bar(jobs: Sequence[Job], progress: bool) -> Iterator[Callable[[], None]]:
     """Show a progress bar over all cells of all notebooks."""
-    cells = sum(len(nbformat.read(each.notebook, as_version=4).cells) + 1 for each in jobs)
+    cells = sum(len(nbformat.read(each.notebook, as_version=4).cells) for each in jobs)
+    cells += sum(bool(each.values) for each in jobs)  # papermill puts them in a cell
     lock = Lock()
     with tqdm(total=cells, unit="cell", disable=not progress, desc="Running notebooks") as bar:
 

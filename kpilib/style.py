@@ -174,6 +174,7 @@ class _Canvas(FigureCanvasAgg):
     def print_figure(self, filename: Any, *args: Any, **kwargs: Any) -> Any:
         form = (kwargs.get("format") or Path(str(filename)).suffix[1:] or "png").lower()
         titled = {"Title": self.figure.title} if form in {"svg", "svgz", "pdf"} else {}
+        kwargs["bbox_inches"] = None  # a crop pads axes and text in inches differently, and parts them
         kwargs["metadata"] = {**UNDATED.get(form, {}), **titled, **(kwargs.get("metadata") or {})}
         return super().print_figure(filename, *args, **kwargs)
 

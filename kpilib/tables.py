@@ -6,7 +6,7 @@ Class names begin with ``kpi-``; a page that brings its own style for them overr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -17,6 +17,7 @@ from kpilib.written import (
     NOTHING,
     band_ranges,
     count,
+    day,
     missing,
     money,
     name,
@@ -81,7 +82,7 @@ def prose(sentences: Sequence[str]) -> Html:
     return Html(f'<p class="kpi-answer">{escape(" ".join(sentences))}</p>' if sentences else "")
 
 
-def bullets(sentences: Sequence[str]) -> Html:
+def bullets(sentences: Iterable[str]) -> Html:
     """Show sentences as a list, such as caveats; nothing where there are none."""
     items = "".join(f"<li>{escape(each)}</li>" for each in sentences)
     return Html(f'<ul class="kpi-list">{items}</ul>' if items else "")
@@ -211,6 +212,61 @@ def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
     known = {column.field for column in (*first, *last)}
     own = [text(each, name(each)) for each in table if each not in known]
     return show(table, [*first, *own, *last], "Customers to look at")
+
+
+def readings(sources: pd.DataFrame) -> Html:
+    """Show what was read: source, files, rows, and how it was read."""
+    table = needing(sources, "source", "files", "rows", "read_as")
+    return show(table, [
+        text("source", "Source"),
+        text("files", "Files"),
+        Column("rows", "Rows", count),
+        text("read_as", "Read as"),
+    ], "What was read")  # fmt: skip
+
+
+def controls(stated: pd.DataFrame, currency: str | None = None) -> Html:
+    """Show what finance states beside what is measured; words where it states nothing."""
+    table = needing(stated, "quarter", "total", "stated", "measured", "difference")
+    if table.empty:
+        return prose(["The client's finance department states no totals to compare with."])
+    amounts = ("stated", "measured", "difference")
+    for field in amounts:
+        pairs = zip(table["total"], table[field], strict=True)
+        table[field] = [money(each, currency) if total == "revenue" else count(each)
+                        for total, each in pairs]  # fmt: skip
+    table["total"] = [{"accounts": "customers"}.get(each, each) for each in table["total"]]
+    return show(table, [
+        Column("quarter", "Quarter", quarter, "kpi-text"),
+        text("total", "Total"),
+        *(Column(field, upper(field), str) for field in amounts),
+    ], "What finance states", ["Difference = measured less stated."])  # fmt: skip
+
+
+def outside(sold: pd.DataFrame, currency: str | None = None) -> Html:
+    """Show what was sold outside the catalogue; words where nothing was."""
+    table = needing(sold, "product_id", "lines", "revenue", "share")
+    if table.empty:
+        return prose(["Nothing was sold outside the catalogue."])
+    return show(table, [
+        text("product_id", "Sold"),
+        Column("lines", "Lines", count),
+        Column("revenue", _in("Revenue", currency), money),
+        Column("share", "Share of all revenue, %", _share),
+    ], "Outside the catalogue")  # fmt: skip
+
+
+def rules(eligibility: pd.DataFrame, otherwise: str | None = None) -> Html:
+    """Show who could buy what; without rules, the sentence that says so."""
+    table = needing(eligibility, "products", "open_to", "start", "stop")
+    if table.empty:
+        return prose([otherwise] if otherwise else [])
+    return show(table, [
+        text("products", "Products"),
+        text("open_to", "Open to"),
+        Column("start", "From", day, "kpi-text"),
+        Column("stop", "Until", day, "kpi-text"),
+    ], "Who could buy what")  # fmt: skip
 
 
 def ledger(entries: pd.DataFrame, currency: str | None = None) -> Html:

@@ -65,7 +65,7 @@ def account(book: Book, account_id: str, quarter: str | None = None) -> pd.DataF
         )
         for state in states.to_dict("records")
     ]
-    return pd.DataFrame(told, columns=COLUMNS)
+    return pd.DataFrame(told, columns=COLUMNS, dtype=object)
 
 
 def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:

@@ -43,6 +43,8 @@ PROVES = {
     "snapshot": "the client's own list of {day} names it",
 }
 
+TOTALS = {"revenue": "revenue", "accounts": "number of customers"}
+
 
 def said(*each: str | None) -> list[str]:
     """Keep the sentences that have something to say."""
@@ -63,7 +65,7 @@ def answer(now: Row, changes: Sequence[Any], *reasons: str | None) -> list[str]:
     """
     told = [moved(change) for change in changes] or [moved(None)]
     same = same_customers(changes[0]) if changes and _another_story(changes[0]) else None
-    return said(stands(now), *dict.fromkeys(told), same, plan(now), *reasons)
+    return said(stands(now), provisional(now), *dict.fromkeys(told), same, plan(now), *reasons)
 
 
 def stands(now: Row) -> str:
@@ -91,6 +93,47 @@ def stands(now: Row) -> str:
         f"{when}, the average customer has {per_cent(now['mean'])} of what it could buy "
         f"({plural(now['n'], 'customer')})."
     )
+
+
+def provisional(now: Row) -> str | None:
+    """Warn where the quarter itself is not covered by the data."""
+    if now["complete"]:
+        return None
+    return (
+        f"The data do not cover all the time that {quarter(now['quarter'])} looks back on: "
+        "penetration may be higher than it shows."
+    )
+
+
+def usable(share: float, allowed: float) -> str:
+    """Say whether the data can carry the figures, by the share (0-1) of a table that is set aside."""
+    if not share:
+        return "The data can carry the figures: everything that was read is used."
+    most = f"{per_cent(share)} of what was read is set aside"
+    if share > allowed:
+        return (
+            f"The data cannot carry the figures as they are: {most}, and no more than "
+            f"{per_cent(allowed)} is allowed."
+        )
+    return f"The data can carry the figures: {most}, and up to {per_cent(allowed)} is allowed."
+
+
+def agree(controls: pd.DataFrame) -> str | None:
+    """Say whether the totals that finance states are met.
+
+    Parameters
+    ----------
+    controls
+        quarter, total (revenue or accounts), stated, measured, difference (measured less stated).
+    """
+    if controls.empty:
+        return None
+    apart = controls[controls["difference"] != 0]
+    stated = plural(len(controls), "total")
+    if apart.empty:
+        return f"Finance states {stated}, and {'it is' if len(controls) == 1 else 'all are'} met."
+    named = several(f"{TOTALS[each.total]} of {quarter(each.quarter)}" for each in apart.itertuples())
+    return f"Finance states {stated}; {count(len(apart))} {are(len(apart))} not met: {named}."
 
 
 def verdict(low: float | None, high: float | None) -> str:

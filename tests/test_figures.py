@@ -172,7 +172,7 @@ AWKWARD = {
 
 def written(page):
     """Return every text that is drawn, with its box in points."""
-    page.canvas.draw()
+    page.draw_without_rendering()
     with style.look():
         found = [each for each in page.findobj(Text) if each.get_visible() and each.get_text().strip()]
         boxes = [each.get_window_extent(page.canvas.get_renderer()) for each in found]

@@ -1,0 +1,151 @@
+"""Figures printed in a terminal: aligned text for people, CSV for pipelines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from kpilib.publish import safe
+from kpilib.written import count, missing, money, per_cent
+
+Figures = dict[str, Any]
+
+
+def headline(found: Figures, client: str) -> str:
+    """Lay the measured object out for people: the headline figures, then bands and products."""
+    groups = found.get("groups", [])
+    title = f"{client}, end of {found['quarter']} ({found['as_of']})" + (
+        "" if found["complete"] else ", INCOMPLETE: the data do not cover the look-back"
+    )
+    columns = [("all", found), *[(each["group"], each) for each in groups]]
+    if groups:
+        return f"{title}\n\n{aligned(_by_group(columns))}"
+    parts = [title, aligned(list(_figures(found))), "Bands\n" + aligned(list(_bands(found)))]
+    parts.append("Attach rates\n" + aligned([[n, per_cent(v)] for n, v in found["attach_rate"].items()]))
+    return "\n\n".join(parts)
+
+
+def _figures(found: Figures) -> Iterator[list[str]]:
+    degree, index, change = (
+        found[key] for key in ("account_penetration_degree", "account_penetration_index", "change")
+    )
+    yield ["Account penetration degree, mean", per_cent(degree["mean"]), f"n = {count(found['n'])}"]
+    yield ["  pooled", per_cent(degree["pooled"]), "all slots together"]
+    yield ["  median", per_cent(degree["median"]), ""]
+    if change:
+        yield [f"  change on {change['against']}", *_change(change)]
+    yield ["Accounts counted", count(found["accounts"]), f"base {found['base']}"]
+    if found["accounts_nothing_possible"]:
+        yield ["  with nothing possible", count(found["accounts_nothing_possible"]), "no degree"]
+    yield ["  lost since last quarter", count(found["accounts_lost"]), ""]
+    shares = found["multi_product_share"]
+    for k in sorted(shares, key=int)[1:4]:
+        yield [f"Accounts with {k} products or more", per_cent(shares[k]), ""]
+    yield ["Products per account", _two(found["products_per_account"]), f"of {found['products']} on sale"]
+    if index:
+        yield ["Account penetration index", per_cent(index["value"]), f"reading: {index['reading']}"]
+    yield ["Lapsing holdings", count(found["lapsing"]), "past twice their usual interval"]
+    yield ["Revenue of the quarter", money(_decimal(found["revenue_quarter"])), ""]
+    yield [f"  of the {found['lookback_months']} months", money(_decimal(found["revenue_window"])), ""]
+
+
+def _change(change: Figures) -> list[str]:
+    if change["points"] is None:
+        return ["undefined", ""]
+    told = f"{change['points']:+.2f} points"
+    if change["interval"] is None:
+        return [told, ""]
+    low, high = change["interval"]
+    return [told, f"95 % interval {low:+.2f} to {high:+.2f}"]
+
+
+def _bands(found: Figures) -> Iterator[list[str]]:
+    counted = sum(found["bands"].values())
+    for name, accounts in found["bands"].items():
+        yield [name, count(accounts), per_cent(accounts / counted if counted else None)]
+
+
+def _by_group(columns: Sequence[tuple[str, Figures]]) -> list[list[str]]:
+    rows = [["group", "accounts", "n", "mean", "pooled", "median", "2+", "per account", "lapsing",
+             "revenue of quarter", "change, points"]]  # fmt: skip
+    for name, each in columns:
+        degree, change = each["account_penetration_degree"], each["change"]
+        rows.append([
+            plain(name), count(each["accounts"]), count(each["n"]),
+            *[per_cent(degree[key]) for key in ("mean", "pooled", "median")],
+            per_cent(each["multi_product_share"].get("2")), _two(each["products_per_account"]),
+            count(each["lapsing"]), money(_decimal(each["revenue_quarter"])),
+            " ".join(_change(change)).replace(" points", "") if change else "",
+        ])  # fmt: skip
+    return rows
+
+
+def leaves(found: Figures) -> str:
+    """Write the measured object as CSV: one row per figure, one column per group."""
+    columns = [("all", found), *[(each["group"], each) for each in found.get("groups", [])]]
+    flat = [_leaves(each) for _, each in columns]
+    to = io.StringIO()
+    writer = csv.writer(to, lineterminator="\n")
+    writer.writerow(["figure", *[safe(name) for name, _ in columns]])
+    for name in flat[0]:
+        writer.writerow([safe(name), *[safe(each.get(name, "")) for each in flat]])
+    return to.getvalue()
+
+
+def _leaves(found: Figures, prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in found.items():
+        if isinstance(value, dict):
+            flat |= _leaves(value, f"{prefix}{name}.")
+        elif name not in ("group", "groups"):
+            parts = value if isinstance(value, list) else [value]
+            flat[prefix + name] = " to ".join("" if part is None else str(part) for part in parts)
+    return flat
+
+
+def table(frame: pd.DataFrame) -> str:
+    """Lay a result table out for people; what is missing stays blank."""
+    names = [str(name).replace("_", " ") for name in frame]
+    return aligned([names, *[[_cell(each) for each in row] for row in frame.itertuples(index=False)]])
+
+
+def plain(text: object) -> str:
+    r"""Show the control characters of a client's text instead of obeying them.
+
+    Example
+    -------
+    >>> print(plain("line" + chr(10) + "break"))
+    line\nbreak
+    """
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in str(text))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Set rows of text in columns."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))] if rows else []
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _cell(value: Any) -> str:
+    if missing(value):
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return plain(value)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _two(number: float | None) -> str:
+    return "undefined" if number is None else f"{number:.2f}"
