@@ -123,37 +123,26 @@ def curve(table: pd.DataFrame) -> str:
 
 
 def segments(by_segment: pd.DataFrame) -> str:
-    """Title the segments: which changed clearly, or who leads and who trails."""
+    """Title the segments: which changed clearly, or who leads and who is last."""
     if by_segment.empty:
         return "There are no groups to show"
     large = by_segment[~by_segment["suppressed"].astype(bool)].dropna(subset=["mean"])
     if large.empty:
         return "No group is large enough to be shown"
-    told = [verdict(low, high) for low, high in zip(large["low"], large["high"], strict=True)]
-    clear = [
-        _groups(word, [group for group, each in zip(large["group"], told, strict=True) if each == word])
-        for word in ("a clear rise", "a clear fall")
-    ]
-    if any(clear):
-        return upper("; ".join(filter(None, clear)))
-    level = _most_and_least(large)
-    return f"No group shows a clear change; {level}" if any(told) else level
+    told = _clear_changes(large, "group", "group")
+    known = large[large["group"] != "(not given)"]
+    level = _first_and_last(known if len(known) else large, "group", "mean")
+    return told or _no_clear_change(large, "group", level)
 
 
 def products(by_product: pd.DataFrame) -> str:
-    """Title the products: the one most customers have, and the one fewest have."""
+    """Title the products: which changed clearly, or which most and fewest customers have."""
     known = by_product.dropna(subset=["attach_rate"])
     if known.empty:
         return "No product could be bought by any customer"
-    top, bottom = (extreme(known, "attach_rate", sign) for sign in (1, -1))
-    best = (
-        f"{per_cent(top['attach_rate'])} of customers who could have "
-        f"{name(top['product_id'], most=48)} have it"
-    )
-    if top["attach_rate"] == bottom["attach_rate"]:
-        return best
-    least = f"{name(bottom['product_id'], most=48)}, at {per_cent(bottom['attach_rate'])}"
-    return f"{best}, the most; the fewest have {least}"
+    level = _first_and_last(known, "product_id", "attach_rate")
+    told = _clear_changes(known, "product_id", "product")
+    return told or _no_clear_change(known, "product", level)
 
 
 def bands(table: pd.DataFrame) -> str:
@@ -202,16 +191,27 @@ def _typical(table: pd.DataFrame) -> str:
     return f"Half of the customers or more have at least {plural(half['k'].max(), 'product')}"
 
 
-def _groups(word: str, groups: list[object]) -> str:
-    if not groups:
-        return ""
-    where = several(groups) if len(groups) <= 3 else plural(len(groups), "group")
-    return f"{word.removeprefix('a ')} in {where}"
+def _clear_changes(table: pd.DataFrame, names: str, thing: str) -> str:
+    """Name what changed clearly, and count what did not; nothing where nothing did."""
+    told = [verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
+    parts = []
+    for word in ("clear rise", "clear fall"):
+        found = [each for each, said in zip(table[names], told, strict=True) if said == f"a {word}"]
+        if found:
+            parts.append(f"{word} in {several(found) if len(found) <= 3 else plural(len(found), thing)}")
+    if parts and (rest := told.count("no clear change")):
+        parts.append(f"no clear change in {plural(rest, f'other {thing}')}")
+    return upper("; ".join(parts))
 
 
-def _most_and_least(large: pd.DataFrame) -> str:
-    top, bottom = (extreme(large, "mean", sign) for sign in (1, -1))
-    best = f"{name(top['group'], most=48)} has {per_cent(top['mean'])} of what it could buy"
-    if top["mean"] == bottom["mean"]:
+def _no_clear_change(table: pd.DataFrame, thing: str, level: str) -> str:
+    judged = any(verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True))
+    return f"No {thing} shows a clear change; {level}" if judged else level
+
+
+def _first_and_last(table: pd.DataFrame, names: str, field: str) -> str:
+    top, bottom = (extreme(table, field, sign) for sign in (1, -1))
+    best = f"{name(top[names], most=48)} leads with {per_cent(top[field])}"
+    if top[field] == bottom[field]:
         return best
-    return f"{best}, the most; {name(bottom['group'], most=48)} the least, {per_cent(bottom['mean'])}"
+    return f"{best}, {name(bottom[names], most=48)} is last with {per_cent(bottom[field])}"

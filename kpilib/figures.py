@@ -151,7 +151,8 @@ def _trend_lines(page: Page, axes: Axes, lines: pd.DataFrame, slot: float) -> No
     for each, values in series.items():
         marks.line(axes, values, each, few=slot > 0.3)
     marks.label_points(page, axes, series, slot)
-    marks.name_lines(page, axes, {"last year": series["before"], "plan": series["plan"]})
+    last = int(lines["now"].last_valid_index())
+    marks.name_lines(page, axes, {"last year": series["before"], "plan": series["plan"]}, last)
     marks.leave_out(axes, lines["now"].isna())
     if lines["now"].isna().any():
         page.key([("quarter not complete or without a figure: left out", LEFT_OUT)])
@@ -219,8 +220,8 @@ def _label_mark(axes: Axes, k: int, value: float, above: bool, ink: str) -> None
 def _month_axis(axes: Axes, months: Sequence[object], inches: float, named: bool) -> None:
     """Set months and their years under columns; only years where there is no room for months."""
     places = max(len(months), 8)
-    slot = (inches - 0.3) / places
-    axes.set_xlim(-0.5 - 0.3 / slot, places - 0.5)
+    slot = (inches - 0.2) / places
+    axes.set_xlim(min(-0.5, -0.3 / slot), places - 0.5)
     if named:
         stamps = [pd.Timestamp(each) for each in months]
         ticks = _months(stamps) if slot >= 0.34 else _years(stamps, slot)

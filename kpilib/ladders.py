@@ -136,7 +136,7 @@ def bands(
     _name_bands(page, grid, table)
     if compared:
         page.key([(names[0], block(NOW)), (names[1], block(BEFORE))])
-    told = {name(row.band): f"{count(row.accounts)} customers" for row in table.itertuples()}
+    told = {name(row.band): plural(row.accounts, "customer") for row in table.itertuples()}
     return page.described("Bars, lowest band first", told)
 
 

@@ -208,14 +208,15 @@ def line(axes: Axes, values: Sequence[float], name: str, few: bool) -> None:
     axes.plot(range(len(values)), values, label=name, clip_on=False, **how[name])
 
 
-def name_lines(page: Page, axes: Axes, named: Mapping[str, Sequence[float]]) -> None:
-    """Name lines with their last value, right of the axis."""
-    last = {name: [value for value in values if not missing(value)][-1:] for name, values in named.items()}
-    told = {name: value[0] for name, value in last.items() if value}
+def name_lines(page: Page, axes: Axes, named: Mapping[str, Sequence[float]], last: int) -> None:
+    """Name lines right of the axis, with what they are where the line of actual values ends."""
+    known = {name: [each for each in values if not missing(each)] for name, values in named.items()}
+    ends = {name: values[last] for name, values in named.items() if known[name]}
+    told = {name: known[name][-1] if missing(end) else end for name, end in ends.items()}
     low, high = (place(page, axes, limit) for limit in axes.get_ylim())
     heights = spread([place(page, axes, each) for each in told.values()], 0.17, low, high)
-    for height, (name, value) in zip(heights, told.items(), strict=True):
-        text = f"{name} {per_cent(value)}"
+    for height, name in zip(heights, told, strict=True):
+        text = name if missing(ends[name]) else f"{name} {per_cent(ends[name])}"
         page.write(WIDTH - 2.3, height, text, size=SMALL, color=MUTED)
 
 
@@ -343,6 +344,9 @@ def interval(axes: Axes, index: int, change: float, low: float, high: float) -> 
     ink, (left, right) = tone(low, high), axes.get_xlim()
     told = "change, not judged" if missing(low) else "no clear change" if ink == MUTED else "clear change"
     axes.plot(np.clip([low, high], left, right), [index] * 2, color=ink, lw=1.6, zorder=2)
+    for end, limit, mark in ((low, left, "<"), (high, right, ">")):
+        if abs(end) > abs(limit):
+            axes.plot(limit, index, mark, ms=5, color=ink, clip_on=False, zorder=3)
     if left < change < right:
         how = {**CHANGES[told], "color": ink} if told == "clear change" else CHANGES[told]
         axes.plot(change, index, **{**how, "markersize": 6}, zorder=3)

@@ -213,18 +213,20 @@ def _tables(plan: Plan) -> list[Table]:
     """Bring together the tables that the notebooks handed over; name each file once."""
     from kpilib.pages import Table
 
-    folder = plan.building / "tables"
+    folder, savers = plan.building / "tables", {}
     folder.mkdir()
     for handed in sorted((plan.building / HANDED).glob("*/*")):
         if handed.name == ANSWER:
             continue
-        if (folder / handed.name).exists():
+        saver = savers.setdefault(handed.name, handed.parent.name)
+        if saver != handed.parent.name:
             raise PackError(
-                f"Two chapters save a table {handed.name}, {handed.parent.name} the second.",
+                f"{saver} and {handed.parent.name} both save a table {handed.name}.",
                 do="Give one of them another name.",
             )
         handed.rename(folder / handed.name)
-    return [Table(each.name, *_size(each)) for each in sorted(folder.glob("*.csv"))]
+    found = sorted(folder.glob("*.csv"))
+    return [Table(each.name, savers[each.name], *_size(each)) for each in found]
 
 
 def _size(table: Path) -> tuple[int, int]:

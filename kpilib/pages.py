@@ -47,9 +47,10 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to download."""
+    """A table to download, and the chapter that saved it."""
 
     file: str
+    chapter: str
     rows: int
     columns: int
 
@@ -100,7 +101,8 @@ def write(
     )
     (folder / "index.html").write_text(first, encoding="utf-8", newline="\n")
     for each in chapters:
-        text = _page("chapter.html.j2").render(**common, current=each)
+        its = [table for table in tables if table.chapter == each.name]
+        text = _page("chapter.html.j2").render(**common, current=each, tables=its)
         (folder / each.file).write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -28,6 +28,7 @@ from kpilib.errors import KpiError
 from kpilib.parameters import ParameterError, checked, declared, looks_secret
 
 ENGINE = "kpilib"
+PYTHON = {"kernel_name": "python3", "language": "python"}
 STARTS = 3  # of one kernel; a run is never repeated
 
 
@@ -121,12 +122,9 @@ def run(jobs: Sequence[Job], at_once: int = 2, timeout: int = 600, progress: boo
 
 def told(notebook: Any, values: Mapping[str, Any], name: str) -> Any:
     """Return an executed notebook as told other values, without paths of this machine."""
-    notebook = parameterize_notebook(notebook, dict(values), **_PYTHON)
+    notebook = parameterize_notebook(notebook, dict(values), **PYTHON)
     notebook.metadata.papermill.update(input_path=name, output_path=name)
     return notebook
-
-
-_PYTHON = {"kernel_name": "python3", "language": "python"}
 
 
 class _Client(PapermillNotebookClient):
@@ -186,7 +184,7 @@ def _run_one(job: Job, timeout: int, step: Callable[..., None]) -> float | Failu
             folder=str(job.notebook.parent),
             timeout=timeout,
             step=step,
-            **_PYTHON,
+            **PYTHON,
         )
     except PapermillExecutionError as error:
         return _failure(job, error.ename, error.evalue)

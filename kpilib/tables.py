@@ -33,8 +33,9 @@ STYLE = """
 .kpi-table caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
 .kpi-table th, .kpi-table td { text-align: left; vertical-align: top; max-width: 28em;
   padding: 0.25em 0.8em 0.25em 0; border-bottom: 1px solid #e8ecf0; overflow-wrap: anywhere; }
-.kpi-table thead th { color: #566270; font-weight: normal; border-bottom: 1px solid #c9d0d8; }
-.kpi-table tbody th { font-weight: normal; }
+.kpi-table thead th { color: #566270; font-weight: normal; border-bottom: 1px solid #c9d0d8;
+  overflow-wrap: break-word; }
+.kpi-table tbody th { font-weight: normal; min-width: 5em; }
 .kpi-table .kpi-number { text-align: right; font-variant-numeric: tabular-nums; }
 .kpi-table td.kpi-number { white-space: nowrap; }
 .kpi-table .kpi-lines { white-space: pre-line; font-size: 0.85em; }
@@ -135,19 +136,16 @@ def quarters(by_quarter: pd.DataFrame, currency: str | None = None) -> Html:
         table[field] = table[field].astype(object).where(whole, None)
     notes = [] if whole.all() else ["No figure where the data do not cover the whole look-back."]
     return show(table, [
-        Column("quarter", "End of quarter", quarter, "kpi-text"),
-        Column("accounts", "Customers counted", count),
-        Column("n", "n of the average", count),
-        Column("mean", "Average, % of what they could buy", _share),
+        Column("quarter", "End of", quarter, "kpi-text"),
+        Column("n", "Customers (n)", count),
+        Column("mean", "Average, %", _share),
         Column("median", "Median, %", _share),
-        Column("pooled", "All customers together, %", _share),
         Column("plan", "Plan, %", _share),
-        Column("multi", "With two products or more, %", _share),
+        Column("multi", "Two products or more, %", _share),
         Column("products_per_account", "Products per customer", _one_decimal),
         Column("lost", "No longer counted", count),
         Column("joined", "New", count),
-        Column("revenue_quarter", _in("Revenue of the quarter", currency), money),
-        Column("revenue_window", _in("Revenue of the look-back", currency), money),
+        Column("revenue_quarter", _in("Revenue", currency), money),
     ], "Penetration by quarter", notes)  # fmt: skip
 
 
@@ -270,18 +268,28 @@ def rules(eligibility: pd.DataFrame, otherwise: str | None = None) -> Html:
 
 
 def ledger(entries: pd.DataFrame, currency: str | None = None) -> Html:
-    """Show what was found in the client's files, what was done, and what would mend it."""
+    """Show which rules rows broke, in which table, and what was done with them."""
     table = needing(entries, "table", "says", "action", "rows", "hits")
     return show(table, [
-        text("table", "Table"),
         text("says", "What was found"),
+        text("table", "Where"),
         text("action", "What was done"),
         Column("rows", "Rows", count),
-        Column("hits", "Rows found in all", count),
+        Column("hits", "Found in all", count),
         Column("revenue", _in("Revenue", currency), money),
+    ], "Rules that rows broke", LEDGER_NOTES)  # fmt: skip
+
+
+def examples(entries: pd.DataFrame, most: int = 2) -> Html:
+    """Show the first rows that broke each rule, as the client wrote them, and what would mend them."""
+    table = needing(entries, "says", "examples", "todo")
+    table["examples"] = ["\n".join(each.splitlines()[:most]) for each in table["examples"]]
+    table["todo"] = table["todo"].where(table["todo"] != "", None)
+    return show(table, [
+        text("says", "What was found"),
+        text("examples", "Examples: file, record: account, item, date, amount", "kpi-lines"),
         text("todo", "What would mend it"),
-        text("examples", "Examples", "kpi-lines"),
-    ], "Data check", LEDGER_NOTES)  # fmt: skip
+    ], "Examples", ["Every row set aside is in the table set_aside."])  # fmt: skip
 
 
 def reconciliation(totals: pd.DataFrame, currency: str | None = None) -> Html:

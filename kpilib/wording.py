@@ -30,6 +30,7 @@ from kpilib.written import (
 )
 
 SHIPPED_FOR = 15  # products; real cross-sellers with more sit far below the shipped bands
+MANY = 10  # groups compared at 95 %: the chance that one looks clear by accident is about 40 %
 
 COUNTED = {
     "all": "all customers on file",
@@ -211,9 +212,10 @@ def plan(now: Row) -> str:
 def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
     """Name the group that holds the largest part of the change of customers we had both times.
 
-    Nothing is said where these did not move, or no group shown moved with them.
+    Nothing is said where these show no clear change, or no group shown moved with them: of what may
+    be chance no part is worth naming.
     """
-    if change is None or missing(change.same_accounts) or rounds_away(change.same_accounts):
+    if change is None or not verdict(change.same_low, change.same_high).startswith("a clear"):
         return None
     sign = 1 if change.same_accounts > 0 else -1
     parts = by_segment[~by_segment["suppressed"].astype(bool)].dropna(subset=["contribution"])
@@ -318,6 +320,17 @@ def small_groups(by_segment: pd.DataFrame, minimum: int = 5) -> str | None:
         return None
     groups = plural(number, "group")
     return f"{groups} with fewer than {minimum} customers {are(number)} not shown in figures."
+
+
+def by_chance(by_segment: pd.DataFrame) -> str | None:
+    """Warn where so many groups are compared that one may look clear without being so."""
+    shown = by_segment[~by_segment["suppressed"].astype(bool)].dropna(subset=["low", "high"])
+    if len(shown) < MANY:
+        return None
+    return (
+        f"{count(len(shown))} groups are compared: about 1 in 20 looks clear by chance alone. "
+        "Act on a single one only if it lasts."
+    )
 
 
 def large_catalogue(products: int, shipped_bands: bool = True) -> str | None:

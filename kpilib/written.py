@@ -101,12 +101,12 @@ def compact(number: float) -> str:
 
     Example
     -------
-    >>> compact(950), compact(120_000), compact(2_500_000), compact(3_000_000_000)
-    ('950', '120,000', '2.5 million', '3 billion')
+    >>> compact(950), compact(120_000), compact(1_194_791), compact(3_000_000_000)
+    ('950', '120,000', '1.19 million', '3 billion')
     """
     for size, word in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
         if abs(number) >= size:
-            return f"{number / size:g}{word}".replace("-", MINUS)
+            return f"{number / size:.3g}{word}".replace("-", MINUS)
     return (f"{number:,.0f}" if float(number).is_integer() else f"{number:g}").replace("-", MINUS)
 
 

@@ -247,6 +247,11 @@ def test_a_year_before_that_was_incomplete_is_not_drawn():
     assert not any(text.startswith("last year") for text in words(page))
 
 
+def test_a_line_that_ends_early_is_named_without_a_value():
+    page = figures.trend(quarters([0.4, None, 0.4, 0.4, 0.5, 0.6], plan=[0.5] * 5 + [None]), None, *HEAD)
+    assert {"last year", "plan"} <= set(words(page))
+
+
 @pytest.mark.parametrize(("means", "cut"), [([0.5, 0.6], True), ([0.02, 0.6], False)])
 def test_a_cut_axis_is_shown_cut(means, cut):
     page = figures.trend(quarters(means), banded(), *HEAD)
@@ -299,6 +304,13 @@ def test_a_change_without_an_interval_is_not_called_unclear():
     assert "no clear change" not in shown
 
 
+def test_a_very_wide_interval_is_cut_and_shown_cut():
+    table = grouped(9).assign(change=0.0, low=[-0.9] + [-0.01] * 8, high=0.01)
+    axes = figures.segments(table, *HEAD).axes[1]
+    assert [each.get_xdata()[0] for each in axes.lines if each.get_marker() == "<"] == [axes.get_xlim()[0]]
+    assert not [each for each in axes.lines if each.get_marker() == ">"]
+
+
 def test_groups_run_from_high_to_low_and_the_smallest_of_very_many_are_counted():
     page = AWKWARD["ninety groups"]()
     shown = words(page)
@@ -341,6 +353,7 @@ def test_names_are_never_read_as_mathematics_or_markup():
     assert "$x_1^2$ & \\frac{1}{2}" in shown
     assert "Line break andnull" in shown
     svg = page._repr_svg_()
+    assert ">$x_1^2$ &amp; \\frac{1}{2}" in svg
     assert "<script>" not in svg
     assert "&lt;script&gt;" in svg
 

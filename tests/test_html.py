@@ -227,7 +227,7 @@ def test_the_first_page_opens_with_the_answer_that_leads(tmp_path):
             "figures": [figure], "lead": True,
         },
     }  # fmt: skip
-    tables = [pages.Table("by_quarter.csv", 1234, 5)]
+    tables = [pages.Table("by_quarter.csv", "2_penetration", 1234, 5)]
     page = written(tmp_path, *chapters, answers=answers, tables=tables)["index.html"]
     assert "<h1>They hold 40 %.</h1>" in page
     assert '<dd class="value">39.8 %</dd><dd class="note">2,327 accounts</dd>' in page

@@ -336,6 +336,8 @@ def test_the_answer_opens_the_first_page_escaped(site):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "as of 31 December 2017" in page
     assert 'href="tables/accounts.csv"' in page
+    assert 'href="tables/accounts.csv"' in (site.pack / "2_penetration.html").read_text()
+    assert 'href="tables/accounts.csv"' not in (site.pack / "1_data_check.html").read_text()
     answers = json.loads((site.pack / "answer.json").read_text())
     assert answers["2_penetration"]["figures"] == [{"label": "n", "value": "3", "note": ""}]
 
@@ -649,7 +651,7 @@ def test_two_chapters_do_not_save_the_same_table_or_both_lead(tmp_path):
         publish.answer(folder, "An answer.", lead=True)
         publish.table(pd.DataFrame({"x": [1]}), "same", folder)
         plan.jobs.append(SimpleNamespace(notebook=Path(f"{name}.ipynb")))
-    with pytest.raises(PackError, match=r"Two chapters save a table same.csv, 2_b the second"):
+    with pytest.raises(PackError, match=r"1_a and 2_b both save a table same.csv"):
         pack._tables(plan)
     with pytest.raises(PackError, match="1_a and 2_b both lead"):
         pack._answers(plan)

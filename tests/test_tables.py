@@ -111,7 +111,8 @@ def test_names_are_text_whatever_they_hold(hostile):
         tables.segments(segments(group=[hostile, "b"])),
         tables.products(product_table([hostile, hostile])),
         tables.accounts(who(name=hostile, **{hostile: hostile})),
-        tables.ledger(ledger(examples=hostile)),
+        tables.ledger(ledger(says=hostile)),
+        tables.examples(ledger(examples=hostile, todo=hostile)),
         tables.prose([hostile]),
         tables.bullets([hostile]),
         tables.definition({hostile: hostile}),
@@ -164,18 +165,17 @@ def ledger(**more):
     return pd.DataFrame({**table, **more})
 
 
-def test_the_ledger_keeps_its_examples_apart():
-    shown = tables.ledger(ledger(), "USD")
-    header, row = Read(shown).rows
-    assert row[header.index("Examples")].splitlines() == [
-        "baskets.csv, record 3: x",
-        "baskets.csv, record 9: y",
-    ]
+def test_the_ledger_counts_and_its_examples_stand_apart():
+    header, row = Read(tables.ledger(ledger(), "USD")).rows
     assert row[header.index("Rows")] == "4,836"
+    assert row[header.index("Revenue, USD")] == "17,000.10"
+    header, row = Read(tables.examples(ledger())).rows
+    assert row[1].splitlines() == ["baskets.csv, record 3: x", "baskets.csv, record 9: y"]
 
 
 def test_a_clean_ledger_is_an_empty_table_not_an_error():
-    assert Read(tables.ledger(ledger().head(0))).rows == [["Table"]]
+    assert len(Read(tables.ledger(ledger().head(0))).rows) == 1
+    assert len(Read(tables.examples(ledger().head(0))).rows) == 1
 
 
 def test_reconciliation_shows_no_revenue_where_the_client_has_none():
@@ -240,7 +240,7 @@ def test_an_incomplete_quarter_has_no_figure():
         }
     )
     header, before, now = Read(tables.quarters(table, "USD")).rows
-    mean = header.index("Average, % of what they could buy")
+    mean = header.index("Average, %")
     assert (before[0], before[mean]) == ("Q3 2017", "–")
     assert (now[0], now[mean]) == ("Q4 2017", "54.4")
     assert now[-1] == "1,194,791.08"
