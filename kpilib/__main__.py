@@ -143,7 +143,7 @@ def measured(
     book: Book, quarter: str | None, by: str | None = None, against: str | None = None
 ) -> dict[str, Any]:
     """The object that ``kpi measure --format json`` prints; README describes its fields."""
-    from kpilib import headline
+    from kpilib.measures import headline
 
     found = headline.headline(book, quarter, by, against).as_dict()
     ledger = book.ledger()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpilib import counts, publish
+from kpilib import publish
+from kpilib.measures import counts
 from kpilib.book import Book
 from kpilib.errors import DataError
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import change as changes
-from kpilib import counts, degree, uncertainty
-from kpilib.attach import by_product, cross_sell, given, lapsing
-from kpilib.bands import counted as bands
-from kpilib.bands import who
+from kpilib.measures import change as changes
+from kpilib.measures import counts, degree, uncertainty
+from kpilib.measures.attach import by_product, cross_sell, given, lapsing
+from kpilib.measures.bands import counted as bands
+from kpilib.measures.bands import who
 from kpilib.book import Book
-from kpilib.change import Change, last_year, previous
-from kpilib.change import between as change
-from kpilib.headline import Headline, headline
-from kpilib.offers import account, index, states
+from kpilib.measures.change import Change, last_year, previous
+from kpilib.measures.change import between as change
+from kpilib.measures.headline import Headline, headline
+from kpilib.measures.offers import account, index, states
 
 __all__ = [
     "Change",

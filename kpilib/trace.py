@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib import offers, portfolio
+from kpilib import portfolio
+from kpilib.measures import offers
 from kpilib.book import Book
 from kpilib.quarters import Quarter
 from kpilib.sources import quoted

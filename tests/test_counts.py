@@ -7,7 +7,7 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from kpilib import counts
+from kpilib.measures import counts
 from kpilib.errors import DataError, QuarterError
 
 MANY = [f"p{n}" for n in range(200)]

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import headline, kept, lapsing, portfolio, trace
+from kpilib import kept, lapsing, portfolio, trace
+from kpilib.measures import headline
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kpilib.headline import headline
+from kpilib.measures.headline import headline
 
 KEYS = [
     *("quarter", "as_of", "complete", "base", "lookback_months", "accounts"),

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from kpilib import outputs, pages
+from kpilib.pack import outputs, pages
 
 HOSTILE = '<script>document.title="hacked"</script> "Söhne" & \'co\'\n=cmd| 日本'
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

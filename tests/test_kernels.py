@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from tiny import CHART
 
-from kpilib import kernels
+from kpilib.pack import kernels
 
 forks = pytest.mark.skipif(not kernels.Manager.fork, reason="this system starts plain kernels")
 

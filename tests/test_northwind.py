@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kpilib import engagement, headline, kept
+from kpilib import engagement, kept
+from kpilib.measures import headline
 
 FOLDER = os.environ.get("NORTHWIND_DIR")
 pytestmark = pytest.mark.skipif(

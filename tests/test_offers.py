@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kpilib import offers, penetration
+from kpilib import penetration
+from kpilib.measures import offers
 from kpilib.errors import DataError
 
 NOW = "2025Q4"  # the window of 12 months is the calendar year 2025

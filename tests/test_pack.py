@@ -21,10 +21,11 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from papermill.translators import PythonTranslator
 from tiny import CHART, PARAMETERS, cell, engagement, notebook, parameters
 
-from kpilib import kernels, pack, publish, running
+from kpilib import pack, publish
+from kpilib.pack import kernels, running
 from kpilib.errors import QuarterError
 from kpilib.pack import PackError
-from kpilib.parameters import ParameterError, checked, declared
+from kpilib.pack.parameters import ParameterError, checked, declared
 from kpilib.publish import HandoverError
 
 HOSTILE = "<script>alert(1)</script>"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpilib import counts, degree, penetration
-from kpilib.bands import band_of
+from kpilib import penetration
+from kpilib.measures import counts, degree
+from kpilib.measures.bands import band_of
 from kpilib.errors import DataError, KpiError
 from kpilib.penetration import by_segment, headline
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kpilib import uncertainty
-from kpilib.uncertainty import Estimate
+from kpilib.measures import uncertainty
+from kpilib.measures.uncertainty import Estimate
 
 ROUNDING = 1e-12  # both sides compute the same thing in another order
 

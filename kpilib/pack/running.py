@@ -23,9 +23,9 @@ from papermill.execute import ERROR_MARKER_TAG
 from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
-from kpilib import kernels, outputs
+from kpilib.pack import kernels, outputs
 from kpilib.errors import KpiError
-from kpilib.parameters import ParameterError, checked, declared, looks_secret
+from kpilib.pack.parameters import ParameterError, checked, declared, looks_secret
 
 ENGINE = "kpilib"
 PYTHON = {"kernel_name": "python3", "language": "python"}

@@ -1,6 +1,6 @@
 """The degree of accounts from counts of accounts, in whole numbers until the last division.
 
-Every function takes rows with possible, held and accounts, as :func:`kpilib.counts.pairs` gives
+Every function takes rows with possible, held and accounts, as :func:`kpilib.measures.counts.pairs` gives
 them; rows of several groups or quarters are simply counted together.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import counts
+from kpilib.measures import counts
 from kpilib.book import Book
 from kpilib.errors import DataError
 

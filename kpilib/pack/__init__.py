@@ -29,14 +29,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kpilib import kernels, manifest
+from kpilib.pack import kernels, manifest
 from kpilib.errors import KpiError
 from kpilib.publish import ANSWER, read_answer
 from kpilib.quarters import Quarter
 
 if TYPE_CHECKING:
-    from kpilib.pages import Table
-    from kpilib.running import Job, NotebookError
+    from kpilib.pack.pages import Table
+    from kpilib.pack.running import Job, NotebookError
 
 MANIFEST = "manifest.json"
 HANDED = ".handed-over"  # in a pack that is being built: a folder for each notebook
@@ -139,7 +139,7 @@ def _plan(engagement: Subject, quarter: str, out: Path, notebooks: Path) -> Plan
     building = final.with_name(f".{when.label}.{secrets.token_hex(4)}")
     found = notebooks_of(notebooks, engagement.folder)
     with _without_address_grammar():
-        from kpilib import running
+        from kpilib.pack import running
 
     jobs = []
     for each in found:
@@ -176,7 +176,7 @@ def _seen_from(folder: Path, path: Path) -> str:
 
 def _run(plan: Plan, progress: bool) -> list[float]:
     """Run the notebooks; failed ones are kept aside."""
-    from kpilib import running
+    from kpilib.pack import running
 
     for each in plan.jobs:
         each.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def _forget_failures(plan: Plan) -> None:
 
 def _tables(plan: Plan) -> list[Table]:
     """Bring together the tables that the notebooks handed over; name each file once."""
-    from kpilib.pages import Table
+    from kpilib.pack.pages import Table
 
     folder, savers = plan.building / "tables", {}
     folder.mkdir()
@@ -253,7 +253,7 @@ def _answers(plan: Plan) -> dict[str, dict[str, Any]]:
 
 def _pages(plan: Plan, answers: Mapping[str, Any], tables: Sequence[Table]) -> None:
     """Render the chapters and the answer page."""
-    from kpilib import pages
+    from kpilib.pack import pages
 
     chapters = [
         pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent) for each in plan.jobs
@@ -272,7 +272,7 @@ def _executed(plan: Plan, job: Job) -> Any:
     """Return an executed notebook, saved again as told where its tables are in the end."""
     import nbformat
 
-    from kpilib import running
+    from kpilib.pack import running
 
     folder = job.notebook.parent
     values = _told(plan.engagement, plan.quarter.label, plan.final / "tables", folder)

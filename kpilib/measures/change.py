@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilib import counts, degree, uncertainty
+from kpilib.measures import counts, degree, uncertainty
 from kpilib.book import Book
-from kpilib.counts import Moment
+from kpilib.measures.counts import Moment
 from kpilib.errors import DataError
 
 PLAN = "plan"
@@ -88,7 +88,7 @@ def measure_of(book: Book, quarter: str, against: str) -> str | None:
 def of(moves: pd.DataFrame, against: str) -> Change:
     """Measure the change from accounts counted by what they had at both quarters.
 
-    Takes the rows of :func:`kpilib.counts.transitions`.
+    Takes the rows of :func:`kpilib.measures.counts.transitions`.
     """
     accounts = moves["accounts"].to_numpy(float)
     (held0, possible0), (held1, possible1) = _sides(moves)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import attach, bands, change, counts, degree, offers
+from kpilib.measures import attach, bands, change, counts, degree, offers
 from kpilib.book import Book
-from kpilib.change import Change
-from kpilib.counts import Moment
-from kpilib.degree import Degree
-from kpilib.offers import Index
+from kpilib.measures.change import Change
+from kpilib.measures.counts import Moment
+from kpilib.measures.degree import Degree
+from kpilib.measures.offers import Index
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def headline(
     ------
     DataError
         When the base is empty or nothing is possible for any account of it, and where ``against``
-        cannot be compared: see :func:`kpilib.change.between`.
+        cannot be compared: see :func:`kpilib.measures.change.between`.
     """
     at = counts.moment(book, quarter)
     earlier = against and change.measure_of(book, at.label, against)

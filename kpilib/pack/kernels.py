@@ -31,7 +31,7 @@ INLINE = "module://matplotlib_inline.backend_inline"
 # What every chapter needs and what is safe to fork: nothing here starts a thread when imported
 # that does not survive (polars and Spark would).
 PRELOAD = (
-    "kpilib.kernels",
+    "kpilib.pack.kernels",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "IPython.core.completer",
@@ -80,7 +80,7 @@ class Manager(AsyncKernelManager):
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         """Return the command line of a plain kernel; a forked one uses what follows ``-f``."""
-        told = ["-f", self.connection_file, "--ext=kpilib.kernels", "--log-level=ERROR"]
+        told = ["-f", self.connection_file, "--ext=kpilib.pack.kernels", "--log-level=ERROR"]
         return [sys.executable, "-m", "ipykernel_launcher", *told, *(extra_arguments or [])]
 
 
@@ -148,7 +148,7 @@ class ForkServer:
         """Begin the imports, without waiting for them; more than once does no harm."""
         if self.runs:
             return
-        begin = f"from kpilib.kernels import serve; serve({self._preload!r})"
+        begin = f"from kpilib.pack.kernels import serve; serve({self._preload!r})"
         self._process = subprocess.Popen(
             [sys.executable, "-c", begin],
             stdin=subprocess.PIPE,

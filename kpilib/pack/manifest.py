@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from kpilib.parameters import looks_secret, plain
+from kpilib.pack.parameters import looks_secret, plain
 
 SCHEMA = 1
 UNDEFINED = ("nan", "NaT", "<NA>")  # as numbers, dates and pandas' own say it; JSON has null

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import attach, change, counts, degree
+from kpilib.measures import attach, change, counts, degree
 from kpilib.book import Book
 from kpilib.engagement import Band, Engagement
 from kpilib.errors import DataError, near
@@ -33,7 +33,7 @@ def band_of(bands: Sequence[Band], possible: int, held: int) -> str | None:
 
 
 def rules(engagement: Engagement) -> list[dict[str, tuple[str, ...]]]:
-    """List the segments that have bands of their own, for :func:`kpilib.counts.pairs`."""
+    """List the segments that have bands of their own, for :func:`kpilib.measures.counts.pairs`."""
     return [each.where for each in engagement.segment_bands]
 
 

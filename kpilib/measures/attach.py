@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from kpilib import change, counts, degree, uncertainty
+from kpilib.measures import change, counts, degree, uncertainty
 from kpilib.book import Book
 
 

@@ -20,7 +20,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from traitlets.config import Config
 
-from kpilib.outputs import SHOWN, shown
+from kpilib.pack.outputs import SHOWN, shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 

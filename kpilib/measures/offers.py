@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import counts, degree
+from kpilib.measures import counts, degree
 from kpilib.book import Book
-from kpilib.counts import Moment
+from kpilib.measures.counts import Moment
 from kpilib.errors import DataError
 
 STATES = ("held", "pipeline", "lost offer", "blocked", "open")

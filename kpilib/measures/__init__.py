@@ -1,0 +1,1 @@
+"""How much of what accounts could hold they do hold: counted, measured, compared."""
