@@ -1,0 +1,21 @@
+"""Account penetration: how much of what accounts could hold they do hold, from a client's own files.
+
+Data go down this page, imports point up it: a module imports only what stands before it, above or to the left
+(``tests/test_architecture.py`` holds the code to the drawing)::
+
+    errors  quarters  engagement                                         what a client's words mean
+    facts.sources  facts.checks  facts.intake                            files -> checked facts
+    facts.catalogue  facts.offers  facts.eligibility  facts.portfolio
+    positions  lapsing  book  kept                                       facts -> account x quarter, kept
+    measures.counts  measures.uncertainty  measures.degree               positions -> tables
+    measures.change  measures.attach  measures.offers
+    measures.bands  measures.headline  penetration
+    publish  ledger  trace                                               tables -> files, and back to the rows
+    written  wording  captions  tables  printed                          shown, never computed
+    figures.style  figures.marks  figures.ladders  figures
+    pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
+    pack.running  pack.pages  pack
+    __main__
+
+What only shows (``written`` to ``figures``) imports nothing above itself but ``errors`` and ``publish``.
+"""

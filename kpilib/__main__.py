@@ -139,9 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(3)
 
 
-def measured(
-    book: Book, quarter: str | None, by: str | None = None, against: str | None = None
-) -> dict[str, Any]:
+def measured(book: Book, quarter: str | None, by: str | None = None, against: str | None = None) -> dict[str, Any]:
     """The object that ``kpi measure --format json`` prints; README describes its fields."""
     from kpilib.measures import headline
 

@@ -80,7 +80,7 @@ class Book:
         return self.table("products")
 
     def ledger(self) -> pd.DataFrame:
-        """Every rule that a row broke; columns as :data:`kpilib.checks.LEDGER`."""
+        """Every rule that a row broke; columns as :data:`kpilib.facts.checks.LEDGER`."""
         return self.table("ledger")
 
     def totals(self) -> pd.DataFrame:

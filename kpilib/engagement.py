@@ -7,6 +7,7 @@ and the remedy.
 from __future__ import annotations
 
 import glob
+import itertools
 import re
 import tomllib
 from datetime import date as Day  # a field is called date
@@ -288,7 +289,7 @@ def files_of(path: str, folder: Path) -> list[Path]:
         if found is None or not found.submodule_search_locations:
             raise ValueError(f"the package {name!r} of {path!r} is not installed")
         text = str(Path(next(iter(found.submodule_search_locations))) / inside)
-    files = [Path(each) for each in sorted(glob.glob(str(folder / text), recursive=True))]
+    files = [Path(each) for each in sorted(glob.glob(str(folder / text), recursive=True))]  # noqa: PTH207 (absolute too)
     files = [each for each in files if each.is_file()]
     if not files:
         there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
@@ -349,9 +350,7 @@ def _problem(error: Any) -> str:
 def _dotted(loc: tuple[Any, ...]) -> str:
     """Write a place in the file as ``evidence[1].columns``."""
     text = "".join(f"[{each + 1}]" if isinstance(each, int) else f".{each}" for each in loc)
-    return re.sub(r"\.(tuple|literal|dict|constrained)\[[^]]*\.\.\.[^.]*|\.function[^.]*", "", text).lstrip(
-        "."
-    )
+    return re.sub(r"\.(tuple|literal|dict|constrained)\[[^]]*\.\.\.[^.]*|\.function[^.]*", "", text).lstrip(".")
 
 
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:
@@ -360,9 +359,7 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     for part in loc:
         if isinstance(part, str) and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation) or model
-    return [
-        field.alias or name for name, field in model.model_fields.items() if name != "path" or model is Source
-    ]
+    return [field.alias or name for name, field in model.model_fields.items() if name != "path" or model is Source]
 
 
 def _model_in(annotation: Any) -> type[Model] | None:
@@ -392,9 +389,10 @@ def _source_contradictions(engagement: Engagement) -> list[str]:
         if bool(source.path) == bool(source.sql):
             found.append(f"sources.{name}: give either path or sql")
     for key, facts in tables_of(engagement).items():
-        if bool(facts.source) == bool(facts.rows):
-            if not (key == "catalogue" and facts.products and not facts.source):
-                found.append(f"{key}: give either source or rows")
+        choices = 'products (a list, or "as sold"), source or rows' if key == "catalogue" else "source or rows"
+        typed = key == "catalogue" and engagement.catalogue.products
+        if bool(facts.source) + bool(facts.rows) + bool(typed) != 1:
+            found.append(f"{key}: give {choices}")
         if facts.source and facts.source not in engagement.sources:
             found.append(f"{key}: no source {facts.source!r}. {near(facts.source, engagement.sources)}")
     return found
@@ -443,16 +441,12 @@ def _snapshot_day(key: str, day: Day, engagement: Engagement) -> list[str]:
 def _product_contradictions(engagement: Engagement) -> list[str]:
     found = []
     products = engagement.catalogue.products
-    if not (products or engagement.catalogue.source or engagement.catalogue.rows):
-        found.append('catalogue: name its products, or say products = "as sold"')
     if isinstance(products, tuple) and products:
         twice = sorted({each for each in products if products.count(each) > 1})
         both = sorted(set(products) & set(engagement.catalogue.outside))
         found += [f"catalogue.products: {listed(twice)} named twice"] if twice else []
         found += [f"catalogue: {listed(both)} both in products and outside"] if both else []
-        named = {
-            f"eligibility[{n}].products": each.products for n, each in enumerate(engagement.eligibility, 1)
-        }
+        named = {f"eligibility[{n}].products": each.products for n, each in enumerate(engagement.eligibility, 1)}
         named["lookback_by_product"] = tuple(engagement.lookback_by_product)
         for key, each in named.items():
             found += [
@@ -469,6 +463,6 @@ def _band_contradictions(key: str, bands: tuple[Band, ...]) -> list[str]:
         return [f"{key}: the first band starts at 0, so it has neither at_least nor above"]
     if any(band.at_least is not None and band.above is not None for band in bands):
         return [f"{key}: a band has at_least or above, not both"]
-    if any(after <= before for before, after in zip(floors, floors[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(floors)):
         return [f"{key}: list the bands from low to high"]
     return []

@@ -12,28 +12,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kpilib import checks
 from kpilib.book import Book
 from kpilib.engagement import Engagement, load
 from kpilib.errors import DataError
+from kpilib.facts import checks
 
 if TYPE_CHECKING:
-    from kpilib.portfolio import Portfolio
+    from kpilib.facts.portfolio import Portfolio
 
 KEEP = 8
 ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
-COMPUTED_BY = (
-    "quarters",
-    "engagement",
-    "sources",
-    "checks",
-    "intake",
-    "eligibility",
-    "portfolio",
-    "positions",
-    "lapsing",
-    "kept",
-)
+COMPUTED_BY = ("quarters.py", "engagement.py", "facts/*.py", "positions.py", "lapsing.py", "kept.py")
 
 
 def open_book(engagement: Engagement, lookback_months: int | None = None, base: str | None = None) -> Book:
@@ -73,12 +62,11 @@ def fingerprint(engagement: Engagement) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     meaning = engagement.model_dump_json(exclude={"path", "base", "sources"})
-    described = {
-        name: each.model_dump_json(exclude={"path"}) for name, each in sorted(engagement.sources.items())
-    }
+    described = {name: each.model_dump_json(exclude={"path"}) for name, each in sorted(engagement.sources.items())}
     digest.update(f"{meaning}{described}".encode())
     digest.update("".join(f"{each} {version(each)};" for each in ENGINES).encode())
-    files = [Path(__file__).with_name(f"{each}.py") for each in COMPUTED_BY]
+    library = Path(__file__).parent
+    files = [file for pattern in COMPUTED_BY for file in sorted(library.glob(pattern))]
     files += [Path(path) for _, each in sorted(engagement.sources.items()) for path in each.path]
     for file in files:
         with file.open("rb") as content:
@@ -96,7 +84,8 @@ def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
 
 def _keep(engagement: Engagement, folder: Path) -> None:
     """Compute beside and rename: a reader sees all of a book or none; the second of two writers yields."""
-    from kpilib import lapsing, portfolio, positions
+    from kpilib import lapsing, positions
+    from kpilib.facts import portfolio
 
     facts = portfolio.load(engagement)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
@@ -156,9 +145,7 @@ def _quarters(facts: Portfolio) -> pd.DataFrame:
     """Mark what the data cover to its ends: the quarter, the longest look-back, and the day of a snapshot."""
     declared = facts.engagement
     kinds = {each.kind for each in declared.evidence}
-    longest = (
-        max([declared.lookback_months // 3, *facts.products["lookback_quarters"]]) if "sales" in kinds else 1
-    )
+    longest = max([declared.lookback_months // 3, *facts.products["lookback_quarters"]]) if "sales" in kinds else 1
     snapshots = (
         {row[0] for row in facts.db.execute("select distinct day from snapshots").fetchall()}
         if facts.snapshots is not None
@@ -188,11 +175,12 @@ def _rules(facts: Portfolio) -> pd.DataFrame:
 
 def _set_aside(facts: Portfolio, path: Path) -> None:
     """Every row set aside, with the rule that owns it."""
-    from kpilib.portfolio import judged_tables
+    from kpilib.facts.portfolio import judged_tables
 
     parts = [
         f"select '{label.replace(chr(39), chr(39) * 2)}' as table, {checks.owner(rules)} as rule, _file as file, "
-        f'_record as record, account_id, item_id as product, day_text as date, amount_text as amount from "judged {name}"'
+        "_record as record, account_id, item_id as product, day_text as date, amount_text as amount "
+        f'from "judged {name}"'
         for name, label, rules in judged_tables(facts.engagement)
     ]
     _copy(

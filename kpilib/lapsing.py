@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kpilib.portfolio import Portfolio
+from kpilib.facts.portfolio import Portfolio
 
 
 def write(portfolio: Portfolio, path: Path) -> None:

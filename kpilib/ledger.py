@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from kpilib import publish
-from kpilib.measures import counts
 from kpilib.book import Book
 from kpilib.errors import DataError
+from kpilib.measures import counts
 
 
 def text(book: Book) -> str:
@@ -89,9 +89,7 @@ def share_set_aside(book: Book) -> float:
     shares = [0.0]
     ledger = book.ledger()
     for each in book.totals().to_dict("records"):
-        unread = ledger[(ledger["table"] == each["table"]) & (ledger["rule"] == "unreadable_amount")][
-            "rows"
-        ].sum()
+        unread = ledger[(ledger["table"] == each["table"]) & (ledger["rule"] == "unreadable_amount")]["rows"].sum()
         shares.append(float(unread) / each["rows_read"])
         if each["gross_read"]:
             shares.append(float((each["gross_set_aside"] or 0) / each["gross_read"]))
@@ -139,13 +137,12 @@ def _money(amount: Decimal | None) -> str:
 
 
 def _total(each: dict) -> str:
-    line = f"  {each['table']}: {each['rows_read']:,} rows = {each['rows_used']:,} used + {each['rows_set_aside']:,} set aside"
+    read, used, aside = (f"{each[f'rows_{what}']:,}" for what in ("read", "used", "set_aside"))
+    line = f"  {each['table']}: {read} rows = {used} used + {aside} set aside"
     if each["revenue_read"] is None:
         return line
-    aside = each["revenue_set_aside"] or Decimal(0)
-    return (
-        f"{line}; revenue {_money(each['revenue_read'])} = {_money(each['revenue_used'])} + {_money(aside)}"
-    )
+    net = [each["revenue_read"], each["revenue_used"] or Decimal(0), each["revenue_set_aside"] or Decimal(0)]
+    return "{}; revenue {} = {} + {}".format(line, *map(_money, net))
 
 
 def _entry(each: dict) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from kpilib.book import Book
 from kpilib.measures import change as changes
 from kpilib.measures import counts, degree, uncertainty
 from kpilib.measures.attach import by_product, cross_sell, given, lapsing
 from kpilib.measures.bands import counted as bands
 from kpilib.measures.bands import who
-from kpilib.book import Book
 from kpilib.measures.change import Change, last_year, previous
 from kpilib.measures.change import between as change
 from kpilib.measures.headline import Headline, headline

@@ -34,9 +34,7 @@ class Calendar:
         """Read a label such as ``2017Q4``."""
         match = re.fullmatch(r"\s*(\d{4})-?[Qq]([1-4])\s*", str(label))
         if not match:
-            raise QuarterError(
-                f"{label!r} is not a quarter.", "", "Write year and quarter, as in 2017Q4."
-            )
+            raise QuarterError(f"{label!r} is not a quarter.", "", "Write year and quarter, as in 2017Q4.")
         year, number = int(match[1]), int(match[2])
         return Quarter(self, (year - self._named_later) * 4 + number - 1)
 

@@ -92,8 +92,7 @@ def bullets(sentences: Iterable[str]) -> Html:
 def definition(entries: Mapping[str, str]) -> Html:
     """Show the definition box that :func:`kpilib.wording.definition` fills."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(word)}</th><td>{escape(meaning)}</td></tr>'
-        for word, meaning in entries.items()
+        f'<tr><th scope="row">{escape(word)}</th><td>{escape(meaning)}</td></tr>' for word, meaning in entries.items()
     )
     return Html(f'<table class="kpi-table kpi-definition"><tbody>{rows}</tbody></table>')
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib import portfolio
-from kpilib.measures import offers
 from kpilib.book import Book
+from kpilib.facts import portfolio
+from kpilib.facts.sources import quoted
+from kpilib.measures import offers
 from kpilib.quarters import Quarter
-from kpilib.sources import quoted
 
 if TYPE_CHECKING:
-    from kpilib.portfolio import Portfolio
+    from kpilib.facts.portfolio import Portfolio
 
 COLUMNS = (
     "product_id",
@@ -87,9 +87,7 @@ def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
     return pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
 
 
-def _told(
-    state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int, book: Book
-) -> dict[str, Any]:
+def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int, book: Book) -> dict[str, Any]:
     opens = at.later(1 - quarters).first_day
     sold = rows[(rows["kind"] == "sales") & (rows["day"] >= opens)]
     last = rows.iloc[-1].to_dict() if len(rows) else {}
@@ -113,10 +111,7 @@ def _evidence(rows: pd.DataFrame, sold: pd.DataFrame, as_of: date, opens: date, 
     """Say in plain words what proves a holding on a day, or why nothing does."""
     for kind, words in (("subscriptions", "subscribed"), ("installed", "installed")):
         running = rows[(rows["kind"] == kind) & rows["stop"].map(lambda stop: stop is None or stop > as_of)]
-        if (
-            len(running)
-            and _sum(running["quantity"].map(lambda each: Decimal(1) if each is None else each)) > 0
-        ):
+        if len(running) and _sum(running["quantity"].map(lambda each: Decimal(1) if each is None else each)) > 0:
             until = running.iloc[-1]["stop"]
             return f"{words} since {running.iloc[0]['day']}" + (f", until {until}" if until else "")
     if ((rows["kind"] == "snapshot") & (rows["day"] == as_of) & (rows["quantity"].map(_positive))).any():

@@ -113,8 +113,7 @@ def usable(share: float, allowed: float) -> str:
     most = f"{per_cent(share)} of what was read is set aside"
     if share > allowed:
         return (
-            f"The data cannot carry the figures as they are: {most}, and no more than "
-            f"{per_cent(allowed)} is allowed."
+            f"The data cannot carry the figures as they are: {most}, and no more than {per_cent(allowed)} is allowed."
         )
     return f"The data can carry the figures: {most}, and up to {per_cent(allowed)} is allowed."
 
@@ -348,10 +347,7 @@ def undated(attributes: Sequence[str]) -> str | None:
     if not attributes:
         return None
     its = "its" if len(attributes) == 1 else "their"
-    return (
-        f"{upper(several(attributes))} {have(len(attributes))} no dates: {its} latest values "
-        "apply to all quarters."
-    )
+    return f"{upper(several(attributes))} {have(len(attributes))} no dates: {its} latest values apply to all quarters."
 
 
 def all_possible(rules: int) -> str | None:
@@ -415,9 +411,7 @@ def _another_story(change: Any) -> bool:
     if change is None or missing(change.points) or missing(change.same_accounts):
         return False
     clear = verdict(change.low, change.high)
-    return points(change.points) != points(change.same_accounts) or clear != verdict(
-        change.same_low, change.same_high
-    )
+    return points(change.points) != points(change.same_accounts) or clear != verdict(change.same_low, change.same_high)
 
 
 def _size(difference: float) -> str:

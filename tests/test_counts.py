@@ -7,8 +7,8 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from kpilib.measures import counts
 from kpilib.errors import DataError, QuarterError
+from kpilib.measures import counts
 
 MANY = [f"p{n}" for n in range(200)]
 

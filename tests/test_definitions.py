@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import kept, lapsing, portfolio, trace
-from kpilib.measures import headline
+from kpilib import kept, lapsing, trace
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
+from kpilib.facts import portfolio
+from kpilib.measures import headline
 
 YEAR = HEAD.replace("lookback_months = 3", "lookback_months = 12")
 
@@ -76,7 +77,7 @@ def test_a_window_that_begins_before_the_data_is_incomplete(tmp_path):
     assert not measured(path, "2025Q3")["complete"]
     assert measured(path, "2025Q4")["complete"]
     assert book(path).default_quarter() == "2025Q4"
-    with pytest.raises(DataError, match="No quarter is complete"):
+    with pytest.raises(DataError, match=r"No quarter is complete"):
         book(sales(tmp_path / "two", "A,x,2025-10-01,1,1\n"), lookback_months=24).default_quarter()
 
 
@@ -92,7 +93,10 @@ source = "{name}"
 
 
 def other(folder, kind, rows, more="", head=YEAR):
-    headers = {"subscriptions": "account_id,product_id,start,end", "installed": "account_id,product_id,date,end"}
+    headers = {
+        "subscriptions": "account_id,product_id,start,end",
+        "installed": "account_id,product_id,date,end",
+    }
     text = head + OTHER.format(name="facts", kind=kind, more=more) + CATALOGUE
     return engagement(folder, text, facts_csv=headers.get(kind, "account_id,product_id,date") + f"\n{rows}")
 
@@ -299,15 +303,15 @@ def test_trace_leads_to_the_row(tmp_path):
     assert rows.loc["x", "net_revenue"] == Decimal("4.5")
     assert rows.loc["y", "decided_by"] == "last evidence 2025-08-01, nothing that holds on 2025-12-31"
     assert rows.loc["z", "decided_by"] == "no evidence at all"
-    with pytest.raises(DataError, match="'Z' is neither on file nor active"):
+    with pytest.raises(DataError, match=r"'Z' is neither on file nor active"):
         trace.account(book(path), "Z", "2025Q4")
 
 
 def test_a_quarter_outside_the_data_is_refused(tmp_path):
     path = sales(tmp_path, "A,x,2025-11-01,1,1\n")
-    with pytest.raises(QuarterError, match="2024Q4 lies outside the data. They cover 2025Q1 to 2025Q4"):
+    with pytest.raises(QuarterError, match=r"2024Q4 lies outside the data. They cover 2025Q1 to 2025Q4"):
         measured(path, "2024Q4")
-    with pytest.raises(QuarterError, match="not a quarter"):
+    with pytest.raises(QuarterError, match=r"not a quarter"):
         measured(path, "Q4 2025")
 
 

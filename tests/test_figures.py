@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from kpilib import figures, marks, style
+from kpilib import figures
 from kpilib.errors import KpiError
+from kpilib.figures import marks, style
 
 TOLERANCE = 1.0  # points by which two labels may touch: glyphs do not fill their boxes
 HEAD = ("Penetration rose", "Share of what customers could buy, %", "n = 800 customers.")

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, SALES, engagement, sales
 
-from kpilib import portfolio
 from kpilib.engagement import load
 from kpilib.errors import ColumnError, DataError, EngagementError, SourceError
+from kpilib.facts import portfolio
 
 
 def facts(path):
@@ -74,7 +74,7 @@ def test_common_encodings_are_read_without_being_told(tmp_path, encoding):
 
 def test_an_encoding_that_would_be_a_guess_must_be_declared(tmp_path):
     text = (HEADER + "".join(f"株式会社東京{n},x,2025-01-05,1,10\n" for n in range(60))).encode("shift_jis")
-    with pytest.raises(SourceError, match="neither UTF-8 nor Windows-1252.*Declare its encoding"):
+    with pytest.raises(SourceError, match=r"neither UTF-8 nor Windows-1252.*Declare its encoding"):
         lines(sales(tmp_path / "guess", text))
     assert lines(sales(tmp_path / "said", text, 'encoding = "shift_jis"'))[0][0] == "株式会社東京0"
 
@@ -86,8 +86,15 @@ def test_a_workbook_and_a_parquet_file_give_the_same_lines(tmp_path):
     sheet.append([900, "x", date(2025, 1, 5), 1, 10.5])
     (tmp_path / "a").mkdir()
     book.save(tmp_path / "a" / "lines.xlsx")
-    frame = pd.DataFrame({"account_id": [900], "product_id": ["x"], "date": [pd.Timestamp("2025-01-05 09:00")],
-                          "quantity": [1.0], "revenue": [10.5]})
+    frame = pd.DataFrame(
+        {
+            "account_id": [900],
+            "product_id": ["x"],
+            "date": [pd.Timestamp("2025-01-05 09:00")],
+            "quantity": [1.0],
+            "revenue": [10.5],
+        }
+    )
     (tmp_path / "b").mkdir()
     frame.to_parquet(tmp_path / "b" / "lines.parquet")
     for folder, name in (("a", "lines.xlsx"), ("b", "lines.parquet")):
@@ -98,7 +105,8 @@ def test_a_workbook_and_a_parquet_file_give_the_same_lines(tmp_path):
 def test_many_files_are_one_source_and_remember_where_a_row_stood(tmp_path):
     text = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv") + CATALOGUE
     path = engagement(
-        tmp_path, text,
+        tmp_path,
+        text,
         jan_lines_csv=HEADER + "A,x,2025-01-05,1,1\nA,?,2025-01-05,1,1\n",
         feb_lines_csv=HEADER + "B,y,2025-02-05,1,1\n",
     )
@@ -127,8 +135,11 @@ def test_an_amount_is_exact_and_never_a_double(tmp_path):
     [
         (b"", "", r"lines\.csv is empty\. It has 0 bytes"),
         (HEADER.encode(), "", r"Source 'lines' is empty\. It has a header and no records"),
-        (HEADER.replace(",", ";").encode() + b"A;x;2025-01-05;1;1\n", 'separator = ","',
-         r"one column when split at ','.*separator = ';'"),
+        (
+            HEADER.replace(",", ";").encode() + b"A;x;2025-01-05;1;1\n",
+            'separator = ","',
+            r"one column when split at ','.*separator = ';'",
+        ),
         (b"account_id,account_id,date\nA,A,1\n", "", r"'account_id' stand twice"),
         (HEADER.encode() + b"A,x,2025-01-05,1,1,7,8\n", "", r"not a table with 5 columns"),
     ],
@@ -148,7 +159,7 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
 def test_a_missing_column_offers_the_near_misses(tmp_path):
     data = HEADER.replace("revenue", "Revenues").encode() + b"A,x,2025-01-05,1,1\n"
     more = 'columns = { revenue = "revenues" }\n'
-    with pytest.raises(ColumnError, match="no column 'revenues'.*Did you mean 'Revenues'"):
+    with pytest.raises(ColumnError, match=r"no column 'revenues'.*Did you mean 'Revenues'"):
         facts(sales(tmp_path, data, more=more))
 
 
@@ -162,15 +173,19 @@ def test_an_account_that_stands_twice_is_refused(tmp_path):
 
 def test_files_of_one_source_with_other_columns_are_refused_not_filled(tmp_path):
     text = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv") + CATALOGUE
-    path = engagement(tmp_path, text, jan_lines_csv=HEADER + "A,x,2025-01-05,1,1\n",
-                      feb_lines_csv=HEADER.replace("revenue", "amount") + "B,y,2025-02-05,1,1\n")
-    with pytest.raises(SourceError, match="different columns.*'amount', 'revenue'"):
+    path = engagement(
+        tmp_path,
+        text,
+        jan_lines_csv=HEADER + "A,x,2025-01-05,1,1\n",
+        feb_lines_csv=HEADER.replace("revenue", "amount") + "B,y,2025-02-05,1,1\n",
+    )
+    with pytest.raises(SourceError, match=r"different columns.*'amount', 'revenue'"):
         facts(path)
 
 
 def test_a_failing_query_says_so_and_how_text_is_cast(tmp_path):
     more = '[sources.net]\nsql = "select quantity * revenue from lines"\n'
-    with pytest.raises(SourceError, match="query of source 'net' fails.*cast them"):
+    with pytest.raises(SourceError, match=r"query of source 'net' fails.*cast them"):
         facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=more))
 
 
@@ -200,7 +215,12 @@ def test_each_rule_counts_its_row_and_no_other(tmp_path, rule):
 def test_the_first_rule_owns_a_row_and_later_hits_are_counted_apart(tmp_path):
     found = facts(sales(tmp_path, EVERY_MONTH + ",?,2026-01-01,0,1\nA,?,2026-01-01,1,1\n"))
     by_rule = found.ledger.set_index("rule")
-    assert list(by_rule["rows"]) == [1, 1, 0, 1]  # account, calendar, product (all owned before), zero quantity
+    assert list(by_rule["rows"]) == [
+        1,
+        1,
+        0,
+        1,
+    ]  # account, calendar, product (all owned before), zero quantity
     assert list(by_rule["hits"]) == [1, 2, 2, 1]
     assert by_rule.loc["zero_quantity", "also_set_aside"] == 1
 
@@ -237,8 +257,11 @@ def test_repeated_lines_are_flagged_and_kept_unless_the_engagement_sets_them_asi
     assert kept.ledger["revenue"].iloc[0] == Decimal(20)
     aside = facts(sales(tmp_path / "aside", rows, more='duplicates = "set aside"\n'))
     assert aside.totals["rows_used"].iloc[0] == 13
-    keyed = sales(tmp_path / "keyed", rows + "A,x,2025-01-05,1,11\n",
-                  more='duplicate_key = ["account_id", "product_id", "date"]\n')
+    keyed = sales(
+        tmp_path / "keyed",
+        rows + "A,x,2025-01-05,1,11\n",
+        more='duplicate_key = ["account_id", "product_id", "date"]\n',
+    )
     assert ledger(keyed) == {"repeated_line": 3}
 
 
@@ -273,7 +296,7 @@ rows = [
 
 def test_an_item_mapped_to_two_products_on_one_day_is_refused(tmp_path):
     more = '[grain]\nrows = [{ item_id = "s", product_id = "x" }, { item_id = "s", product_id = "y" }]\n'
-    with pytest.raises(DataError, match="maps one item to two products.*'s: x and y'"):
+    with pytest.raises(DataError, match=r"maps one item to two products.*'s: x and y'"):
         facts(sales(tmp_path, "A,s,2025-02-28,1,1\n", more=more))
 
 
@@ -300,13 +323,13 @@ def test_a_wide_matrix_is_a_declared_shape(tmp_path):
 
 def test_a_word_that_means_neither_yes_nor_no_is_refused(tmp_path):
     data = "customerID,Phone,Streaming,Lines\n1,Yes,Fiber optic,0\n"
-    with pytest.raises(DataError, match="'y: fiber optic'.*Add them to evidence"):
+    with pytest.raises(DataError, match=r"'y: fiber optic'.*Add them to evidence"):
         facts(engagement(tmp_path, HEAD + WIDE + CATALOGUE, telco_csv=data))
 
 
 def test_a_snapshot_between_quarter_ends_must_say_which_end_it_stands_for(tmp_path):
     text = HEAD + WIDE.replace("2025-03-31", "2025-03-15") + CATALOGUE
-    with pytest.raises(EngagementError, match="ends no quarter.*write 2025-03-31"):
+    with pytest.raises(EngagementError, match=r"ends no quarter.*write 2025-03-31"):
         load(engagement(tmp_path, text, telco_csv="customerID,Phone,Streaming,Lines\n1,1,1,1\n"))
 
 
@@ -328,8 +351,13 @@ def test_every_problem_of_an_engagement_is_told_at_once(tmp_path):
     with pytest.raises(EngagementError) as caught:
         load(engagement(tmp_path, text))
     told = str(caught.value)
-    for part in ("unknown key 'lokback'. Did you mean", "no such file: 'gone.csv'", "evidence[1].kind",
-                 "'x' named twice", "Shares are written 0.42, not 42"):
+    for part in (
+        "unknown key 'lokback'. Did you mean",
+        "no such file: 'gone.csv'",
+        "evidence[1].kind",
+        "'x' named twice",
+        "Shares are written 0.42, not 42",
+    ):
         assert part in told
 
 
@@ -350,7 +378,13 @@ def test_contradictions_are_refused(tmp_path, line, message):
 
 
 def test_hostile_names_are_text_and_nothing_else(tmp_path):
-    names = ['"; drop table x; --', "<script>alert(1)</script>", "=cmd|' /C calc'!A0", "株式会社", "line\nbreak"]
+    names = [
+        '"; drop table x; --',
+        "<script>alert(1)</script>",
+        "=cmd|' /C calc'!A0",
+        "株式会社",
+        "line\nbreak",
+    ]
     rows = "".join('"' + name.replace('"', '""') + '",x,2025-01-05,1,1\n' for name in names)
     assert [row[0] for row in lines(sales(tmp_path, rows))] == sorted(names)
 

@@ -40,9 +40,7 @@ def text(cell):
 
 
 @pytest.mark.parametrize("manager", [kernels.Manager, Plain])
-def test_a_figure_arrives_as_svg_with_its_alt_text_whatever_the_environment_says(
-    manager, monkeypatch, tmp_path
-):
+def test_a_figure_arrives_as_svg_with_its_alt_text_whatever_the_environment_says(manager, monkeypatch, tmp_path):
     monkeypatch.setenv("MPLBACKEND", "agg")
     chart, unattached, told = run(
         CHART,
@@ -133,9 +131,7 @@ def gone(pid):
 @forks
 def test_a_script_without_a_main_guard_is_not_run_again_in_every_kernel(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(
-        "print('once')\nfrom test_kernels import run, text\nprint(text(run('print(6 * 7)')[0]))\n"
-    )
+    script.write_text("print('once')\nfrom test_kernels import run, text\nprint(text(run('print(6 * 7)')[0]))\n")
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, script],

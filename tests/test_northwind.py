@@ -15,9 +15,7 @@ from kpilib import engagement, kept
 from kpilib.measures import headline
 
 FOLDER = os.environ.get("NORTHWIND_DIR")
-pytestmark = pytest.mark.skipif(
-    not FOLDER, reason="NORTHWIND_DIR is not set: the Northwind CSV files are not shipped"
-)
+pytestmark = pytest.mark.skipif(not FOLDER, reason="NORTHWIND_DIR is not set: the Northwind CSV files are not shipped")
 
 ENGAGEMENT = """
 client = "Northwind"
@@ -45,7 +43,12 @@ from details d join orders o using (OrderID) join products p using (ProductID) j
 [[evidence]]
 kind = "sales"
 source = "lines"
-columns = {{ account_id = "CustomerID", product_id = "product", date = "OrderDate", quantity = "Quantity", revenue = "net" }}
+[evidence.columns]
+account_id = "CustomerID"
+product_id = "product"
+date = "OrderDate"
+quantity = "Quantity"
+revenue = "net"
 
 [accounts]
 source = "customers"

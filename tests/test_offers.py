@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kpilib import penetration
-from kpilib.measures import offers
 from kpilib.errors import DataError
+from kpilib.measures import offers
 
 NOW = "2025Q4"  # the window of 12 months is the calendar year 2025
 

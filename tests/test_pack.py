@@ -22,9 +22,8 @@ from papermill.translators import PythonTranslator
 from tiny import CHART, PARAMETERS, cell, engagement, notebook, parameters
 
 from kpilib import pack, publish
-from kpilib.pack import kernels, running
 from kpilib.errors import QuarterError
-from kpilib.pack import PackError
+from kpilib.pack import PackError, kernels, running
 from kpilib.pack.parameters import ParameterError, checked, declared
 from kpilib.publish import HandoverError
 
@@ -359,9 +358,7 @@ def here(tmp_path, monkeypatch):
     notebook(chapters / "1_data_check.ipynb")
 
     def published(quarter="2017Q4", **options):
-        return pack.publish(
-            engagement(tmp_path), quarter, tmp_path / "reports", chapters, progress=False, **options
-        )
+        return pack.publish(engagement(tmp_path), quarter, tmp_path / "reports", chapters, progress=False, **options)
 
     return SimpleNamespace(root=tmp_path, chapters=chapters, publish=published)
 
@@ -447,9 +444,7 @@ def failures(tmp_path_factory):
         "fine": ["print('fine')"],
     }
     jobs = [
-        running.prepare(
-            running.Job(notebook(folder / f"{name}.ipynb", *cells), {}, folder / f"out_{name}.ipynb")
-        )
+        running.prepare(running.Job(notebook(folder / f"{name}.ipynb", *cells), {}, folder / f"out_{name}.ipynb"))
         for name, cells in ways.items()
     ]
     with pytest.raises(running.NotebookError) as failed:
@@ -464,9 +459,7 @@ def test_all_that_failed_are_told_at_once_and_the_rest_ran(failures):
 
 
 def test_a_failing_cell_is_named_with_its_heading_and_error(failures):
-    assert str(failures.messages["error"]) == (
-        "error.ipynb, cell 5 (held) under \"How has it moved?\": KeyError: 'x'"
-    )
+    assert str(failures.messages["error"]) == ("error.ipynb, cell 5 (held) under \"How has it moved?\": KeyError: 'x'")
 
 
 def test_a_dead_kernel_names_the_cell_that_was_running(failures):

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpilib import penetration
+from kpilib.errors import DataError, KpiError
 from kpilib.measures import counts, degree
 from kpilib.measures.bands import band_of
-from kpilib.errors import DataError, KpiError
 from kpilib.penetration import by_segment, headline
 
 NOW = "2025Q1"

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pandas as pd
 
-from kpilib.measures import change, counts, degree, uncertainty
 from kpilib.book import Book
+from kpilib.measures import change, counts, degree, uncertainty
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,8 @@ def _moved(book: Book, quarter: str, against: str | None) -> pd.DataFrame:
         return pd.DataFrame(columns=list(_MOVED), index=pd.Index([], name="product_id"))
     before, now = change.comparable(book, quarter, against)
     changes = counts.product_changes(book, before.label, now.label)
-    told = [
-        uncertainty.share_change(row.both, row.lost, row.gained, row.neither) for row in changes.itertuples()
-    ]
-    found = pd.DataFrame(
-        [(each.value, each.low, each.high, each.n) for each in told], columns=list(_MOVED[1:])
-    )
+    told = [uncertainty.share_change(row.both, row.lost, row.gained, row.neither) for row in changes.itertuples()]
+    found = pd.DataFrame([(each.value, each.low, each.high, each.n) for each in told], columns=list(_MOVED[1:]))
     found["attach_before"] = _rate(counts.by_product(book, before.label))
     return found.set_index(changes["product_id"])
 

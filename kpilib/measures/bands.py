@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.measures import attach, change, counts, degree
 from kpilib.book import Book
 from kpilib.engagement import Band, Engagement
 from kpilib.errors import DataError, near
+from kpilib.measures import attach, change, counts, degree
 
 
 def band_of(bands: Sequence[Band], possible: int, held: int) -> str | None:
@@ -128,9 +128,7 @@ def _named(pairs: pd.DataFrame, engagement: Engagement) -> pd.Series:
     number = pairs["rule"].tolist() if "rule" in pairs else [-1] * len(pairs)
     names = [
         band_of(own[rule] if rule >= 0 else engagement.bands, possible, held)
-        for rule, possible, held in zip(
-            number, pairs["possible"].tolist(), pairs["held"].tolist(), strict=True
-        )
+        for rule, possible, held in zip(number, pairs["possible"].tolist(), pairs["held"].tolist(), strict=True)
     ]
     return pd.Series(names, index=pairs.index, dtype="object")
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpilib.measures import counts, degree, uncertainty
 from kpilib.book import Book
-from kpilib.measures.counts import Moment
 from kpilib.errors import DataError
+from kpilib.measures import counts, degree, uncertainty
+from kpilib.measures.counts import Moment
 
 PLAN = "plan"
 DEGREE = "account_penetration_degree"
@@ -178,8 +178,7 @@ def _complete(book: Book) -> str:
 def _sides(moves: pd.DataFrame) -> list[tuple[Any, Any]]:
     """Return held and possible of the earlier and of the later quarter."""
     return [
-        tuple(moves[f"{what}_{when}"].to_numpy(float) for what in ("held", "possible"))
-        for when in ("earlier", "later")
+        tuple(moves[f"{what}_{when}"].to_numpy(float) for what in ("held", "possible")) for when in ("earlier", "later")
     ]
 
 

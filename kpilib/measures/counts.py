@@ -247,9 +247,7 @@ def accounts(book: Book, quarter: str) -> pd.DataFrame:
     return _fetch(book, listed, order=["account_id"])
 
 
-def largest(
-    book: Book, quarter: str, among: pd.DataFrame, rules: Sequence[Where] = (), most: int = 15
-) -> pd.DataFrame:
+def largest(book: Book, quarter: str, among: pd.DataFrame, rules: Sequence[Where] = (), most: int = 15) -> pd.DataFrame:
     """List the accounts of largest revenue among those with certain counts.
 
     ``among`` has columns possible, held and, with ``rules``, rule: the combinations wanted.
@@ -416,9 +414,7 @@ def _account_rows(book: Book, quarter: str, rules: Sequence[Where] = ()) -> str:
     """
 
 
-def _per_product(
-    book: Book, rows: str, tests: Mapping[str, str], by: str | None, ends: str = ""
-) -> pd.DataFrame:
+def _per_product(book: Book, rows: str, tests: Mapping[str, str], by: str | None, ends: str = "") -> pd.DataFrame:
     """Count rows for every product's bit; ``#`` in a test stands for the product's word.
 
     One aggregate per product over the rows: joining the products instead takes three times as long.

@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.measures import counts
 from kpilib.book import Book
 from kpilib.errors import DataError
+from kpilib.measures import counts
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,7 @@ def required(book: Book, quarter: str, found: Degree) -> Degree:
         raise DataError(
             f"Nothing is possible for any of the {found.accounts} accounts in the base"
             f" {book.base!r} in {at.label}, so none has a degree.",
-            f"On {at.as_of}, {on_sale(book, at)} of the {len(book.products)} products in the"
-            " catalogue are on sale.",
+            f"On {at.as_of}, {on_sale(book, at)} of the {len(book.products)} products in the catalogue are on sale.",
             "Check launch and retirement dates and the eligibility rules.",
         )
     return found

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.measures import attach, bands, change, counts, degree, offers
 from kpilib.book import Book
+from kpilib.measures import attach, bands, change, counts, degree, offers
 from kpilib.measures.change import Change
 from kpilib.measures.counts import Moment
 from kpilib.measures.degree import Degree
@@ -75,9 +75,7 @@ class Headline:
             "n": found.n,
             "accounts_lost": self.accounts_lost,
             "products": self.products,
-            "account_penetration_degree": {
-                name: _share(getattr(found, name)) for name in ("mean", "pooled", "median")
-            },
+            "account_penetration_degree": {name: _share(getattr(found, name)) for name in ("mean", "pooled", "median")},
             "multi_product_share": {str(k): _share(share) for k, share in self.multi_product_share.items()},
             "account_penetration_index": self.index and _index(self.index),
             "products_per_account": _share(found.products_per_account),
@@ -87,9 +85,7 @@ class Headline:
         }
 
 
-def headline(
-    book: Book, quarter: str | None = None, by: str | None = None, against: str | None = None
-) -> Headline:
+def headline(book: Book, quarter: str | None = None, by: str | None = None, against: str | None = None) -> Headline:
     """Measure the headline figures, of all accounts and, with ``by``, of each group.
 
     Raises

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.measures import counts, degree
 from kpilib.book import Book
-from kpilib.measures.counts import Moment
 from kpilib.errors import DataError
+from kpilib.measures import counts, degree
+from kpilib.measures.counts import Moment
 
 STATES = ("held", "pipeline", "lost offer", "blocked", "open")
 NOT_POSSIBLE = "not possible"
@@ -83,9 +83,7 @@ def states(book: Book, quarter: str) -> pd.DataFrame:
     found = {state: int(unheld.get(state, 0)) for state in STATES}
     found["held"] = total.held
     found["open"] = total.possible - sum(found[state] for state in STATES if state != "open")
-    rows = [
-        {"state": state, "slots": found[state], "share": found[state] / total.possible} for state in STATES
-    ]
+    rows = [{"state": state, "slots": found[state], "share": found[state] / total.possible} for state in STATES]
     return degree.table(rows, {"state": "object", "slots": "int64", "share": "float64"})
 
 

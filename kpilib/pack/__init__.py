@@ -29,8 +29,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kpilib.pack import kernels, manifest
 from kpilib.errors import KpiError
+from kpilib.pack import kernels, manifest
 from kpilib.publish import ANSWER, read_answer
 from kpilib.quarters import Quarter
 
@@ -243,9 +243,7 @@ def _answers(plan: Plan) -> dict[str, dict[str, Any]]:
     answers = {name: given for name, each in folders.items() if (given := read_answer(each))}
     leading = [name for name, each in answers.items() if each["lead"]]
     if len(leading) > 1:
-        raise PackError(
-            f"{' and '.join(leading)} both lead.", do="Give lead=True to one chapter's answer only."
-        )
+        raise PackError(f"{' and '.join(leading)} both lead.", do="Give lead=True to one chapter's answer only.")
     _write_json(plan.building / ANSWER, answers)
     shutil.rmtree(plan.building / HANDED)
     return answers
@@ -255,9 +253,7 @@ def _pages(plan: Plan, answers: Mapping[str, Any], tables: Sequence[Table]) -> N
     """Render the chapters and the answer page."""
     from kpilib.pack import pages
 
-    chapters = [
-        pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent) for each in plan.jobs
-    ]
+    chapters = [pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent) for each in plan.jobs]
     day = plan.quarter.last_day
     cover = {
         "client": plan.engagement.client,
@@ -282,9 +278,7 @@ def _executed(plan: Plan, job: Job) -> Any:
     return notebook
 
 
-def _record(
-    plan: Plan, seconds: Sequence[float], tables: Sequence[Table], inputs: Mapping[str, Any]
-) -> dict[str, Any]:
+def _record(plan: Plan, seconds: Sequence[float], tables: Sequence[Table], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest, but for the seconds it all took."""
     folder = plan.engagement.folder.resolve()
     runs = zip(plan.jobs, seconds, strict=True)

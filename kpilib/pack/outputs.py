@@ -175,9 +175,7 @@ class _Active(HTMLParser):
         for name, value in attrs:
             address = re.sub(r"\s", "", value or "").lower()
             acts = name.startswith("on") or address.startswith(("javascript:", "vbscript:"))
-            fetches = name in {"src", "srcset", "poster", "background"} and not address.startswith(
-                "data:image/"
-            )
+            fetches = name in {"src", "srcset", "poster", "background"} and not address.startswith("data:image/")
             if acts or fetches:
                 self.found = self.found or f"<{tag} {name}=...>"
 

@@ -23,8 +23,8 @@ from papermill.execute import ERROR_MARKER_TAG
 from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
-from kpilib.pack import kernels, outputs
 from kpilib.errors import KpiError
+from kpilib.pack import kernels, outputs
 from kpilib.pack.parameters import ParameterError, checked, declared, looks_secret
 
 ENGINE = "kpilib"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kpilib.errors import DataError, listed
-from kpilib.sources import quoted
+from kpilib.facts.sources import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,8 +56,7 @@ LEDGER = (
     "examples",
 )
 EXAMPLE = (
-    "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, "
-    "'day': day_text, 'amount': amount_text}"
+    "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
 )
 TOTALS = (
     "table",
@@ -101,7 +100,8 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     -------
     Judged
         ``ledger``: one row per broken rule; ``rows`` that it owns, ``hits`` in all,
-        ``also_set_aside`` those that another rule set aside, ``revenue`` of ``rows``. A flag owns all it hits. ``totals``: one row.
+        ``also_set_aside`` those that another rule set aside, ``revenue`` of ``rows``. A flag owns all it hits.
+        ``totals``: one row.
     """
     conditions = {**rules.set_aside, **rules.flags}
     counts = ", ".join(
@@ -150,9 +150,7 @@ def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str]) -> bool:
     return found is not None
 
 
-def entry(
-    label: str, rule: str, hits: int, examples: Sequence[str], action: str = "flagged"
-) -> dict[str, object]:
+def entry(label: str, rule: str, hits: int, examples: Sequence[str], action: str = "flagged") -> dict[str, object]:
     """Make a ledger row for what was found otherwise than by a scan of conditions."""
     return dict(
         zip(

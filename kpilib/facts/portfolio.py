@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib import checks, eligibility, intake, sources
-from kpilib.checks import Judged, Rules
-from kpilib.eligibility import Rule
 from kpilib.engagement import Engagement, Evidence
 from kpilib.errors import DataError, near
+from kpilib.facts import catalogue, checks, eligibility, intake, offers, sources
+from kpilib.facts.checks import Judged, Rules
+from kpilib.facts.eligibility import Rule
+from kpilib.facts.sources import Reading, quoted
 from kpilib.quarters import Quarter
-from kpilib.sources import Reading, quoted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -86,15 +86,14 @@ def load(engagement: Engagement) -> Portfolio:
     readings = sources.read(db, engagement)
     attributes = intake.accounts(db, engagement, readings)
     _refuse_unknown_attributes(engagement, attributes)
-    intake.grain(db, engagement, readings)
+    catalogue.grain(db, engagement, readings)
     views = [
-        intake.evidence(db, number, each, engagement, readings)
-        for number, each in enumerate(engagement.evidence, 1)
+        intake.evidence(db, number, each, engagement, readings) for number, each in enumerate(engagement.evidence, 1)
     ]
-    products = intake.catalogue(db, engagement, readings, views)
+    products = catalogue.products(db, engagement, readings, views)
     for key in SLOT_COLUMNS:
         if getattr(engagement, key) is not None:
-            getattr(intake, key)(db, engagement, readings)
+            getattr(offers, key)(db, engagement, readings)
     judged = [_judged(db, name, label, engagement, rules) for name, label, rules in judged_tables(engagement)]
     parts = _parts(db, engagement)
     _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
@@ -110,9 +109,7 @@ def load(engagement: Engagement) -> Portfolio:
         **{name: con.table(name) if name in parts else None for name in SHAPES},
         eligibility=eligibility.rules(db, engagement, readings, list(products["product_id"]), attributes),
         readings=readings,
-        ledger=pd.DataFrame(
-            [row for each in ledgers for row in each.to_dict("records")], columns=checks.LEDGER
-        ),
+        ledger=pd.DataFrame([row for each in ledgers for row in each.to_dict("records")], columns=checks.LEDGER),
         totals=pd.concat([each.totals for each in judged], ignore_index=True),
     )
 
@@ -254,8 +251,7 @@ def _slots(db: DuckDBPyConnection, engagement: Engagement) -> None:
     for key, own in SLOT_COLUMNS.items():
         if getattr(engagement, key) is not None:
             db.execute(
-                f"create table {key} as select account_id, product_id, {own} "
-                f"from {quoted(f'used {key}')} order by all"
+                f"create table {key} as select account_id, product_id, {own} from {quoted(f'used {key}')} order by all"
             )
 
 
@@ -265,8 +261,7 @@ def _monthly(db: DuckDBPyConnection, parts: set[str]) -> None:
         f"select product_id, day, revenue from {each}" for each in ("sales", "invoices") if each in parts
     )
     lines = (
-        lines
-        or "select null::varchar as product_id, null::date as day, null::decimal(18, 4) as revenue where false"
+        lines or "select null::varchar as product_id, null::date as day, null::decimal(18, 4) as revenue where false"
     )
     db.execute(
         "create table monthly as select date_trunc('month', day)::date as month, product_id, "

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from kpilib import marks
-from kpilib.marks import Rows, block, dot
-from kpilib.style import (
+from kpilib.figures import marks
+from kpilib.figures.marks import Rows, block, dot
+from kpilib.figures.style import (
     BAD,
     BEFORE,
     INK,
@@ -141,9 +141,7 @@ def bands(
 
 
 @drawn
-def reconciliation(
-    totals: pd.DataFrame, title: str, subtitle: str, note: str, currency: str | None = None
-) -> Page:
+def reconciliation(totals: pd.DataFrame, title: str, subtitle: str, note: str, currency: str | None = None) -> Page:
     """Draw what was read of each table as what is used and what is set aside.
 
     Parameters
@@ -264,9 +262,7 @@ def _product_columns(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
     rows = [row if not missing(row["product_id"]) else {} for row in shown.to_dict("records")]
     entries = [("now", block(NOW))]
     if np.isfinite(floats(shown, "change")).any():
-        texts = [
-            (points(row["change"]), tone(row.get("low"), row.get("high"))) if row else "" for row in rows
-        ]
+        texts = [(points(row["change"]), tone(row.get("low"), row.get("high"))) if row else "" for row in rows]
         grid.column(page, 6.95, "change, points", texts, weight="bold")
         entries.append(("before", {**dot(BEFORE), "marker": "|", "markersize": 10, "mew": 2}))
     if np.isfinite(floats(shown, "lapsing")).any():
@@ -301,9 +297,7 @@ def _label_bar(axes: Axes, value: float, row: float, text: str, **how: str) -> N
 def _name_bands(page: Page, grid: Rows, table: pd.DataFrame) -> None:
     """Write the name and reach of each band, and what to do about it."""
     actions = table["action"] if "action" in table else [""] * len(table)
-    for index, (band, reach, action) in enumerate(
-        zip(table["band"], band_ranges(table), actions, strict=True)
-    ):
+    for index, (band, reach, action) in enumerate(zip(table["band"], band_ranges(table), actions, strict=True)):
         y = grid.y(page, index)
         page.write(MARGIN, y + 0.09, shorten(band, 1.6, SIZE, "bold"), weight="bold")
         page.write(MARGIN, y - 0.1, reach, size=SMALL, color=MUTED)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kpilib.engagement import EligibilityRule, EligibilitySheet, Engagement
 from kpilib.errors import DataError, listed, near
-from kpilib.intake import columns_of
-from kpilib.sources import PROVENANCE, Reading, quoted
+from kpilib.facts.intake import columns_of
+from kpilib.facts.sources import PROVENANCE, Reading, quoted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -111,9 +111,7 @@ def _one(value: ir.StringValue, wanted: Any) -> ir.BooleanValue:
             met = met & ~_one(value, limit)
         else:
             number = value.try_cast("decimal(18, 4)")
-            met = met & COMPARISONS[word](number, ibis.literal(str(limit)).cast("decimal(18, 4)")).fill_null(
-                False
-            )
+            met = met & COMPARISONS[word](number, ibis.literal(str(limit)).cast("decimal(18, 4)")).fill_null(False)
     return met
 
 
@@ -131,9 +129,7 @@ def _sheet(
     for name in offered:
         _known(f"eligibility_sheet: column {name!r}", name, products)
     cells = ", ".join(f"lower(nullif(trim(cast({quoted(each)} as varchar)), ''))" for each in offered)
-    rows = db.execute(
-        f"select {columns.text('segment')}, {cells} from {quoted(columns.reading.name)}"
-    ).fetchall()
+    rows = db.execute(f"select {columns.text('segment')}, {cells} from {quoted(columns.reading.name)}").fetchall()
     words = {str(each).lower(): True for each in sheet.yes} | {str(each).lower(): False for each in sheet.no}
     strange = sorted({word for row in rows for word in row[1:] if (word or "") not in words})
     if strange:

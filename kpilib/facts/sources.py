@@ -59,9 +59,7 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
     queries = {name: each for name, each in engagement.sources.items() if each.sql}
     for name, source in {**files, **queries}.items():
         how = _query(db, name, source) if source.sql else _files(db, name, source, engagement)
-        columns = dict(
-            db.execute(f"select column_name, column_type from (describe {quoted(name)})").fetchall()
-        )
+        columns = dict(db.execute(f"select column_name, column_type from (describe {quoted(name)})").fetchall())
         rows = db.execute(f"select count(*) from {quoted(name)}").fetchone()[0]
         if not rows:
             what = "The query gives no rows." if source.sql else "It has a header and no records."
@@ -112,7 +110,8 @@ class Columns:
         """Trimmed text, null where blank; whole numbers without a decimal point."""
         column, kind = self.raw(field), self._kind(field)
         if kind in ("FLOAT", "DOUBLE"):
-            column = f"case when {column} = round({column}) then cast({column} as bigint)::varchar else {column}::varchar end"
+            whole = f"cast({column} as bigint)::varchar"
+            column = f"case when {column} = round({column}) then {whole} else {column}::varchar end"
         return f"nullif(trim(cast({column} as varchar)), '')"
 
     def given(self, field: str) -> str:
@@ -139,13 +138,8 @@ class Columns:
             return f"try_cast({column} as date)"
         if not self.source.date_format:
             return f"cast(try_strptime({self.text(field)}, {list(ISO)!r}) as date)"
-        reads = [
-            f"cast(try_strptime({self.text(field)}, '{_sql(each)}') as date)"
-            for each in self.source.date_format
-        ]
-        agree = " and ".join(
-            f"coalesce({each}, {reads[0]}) = coalesce({reads[0]}, {each})" for each in reads[1:]
-        )
+        reads = [f"cast(try_strptime({self.text(field)}, '{_sql(each)}') as date)" for each in self.source.date_format]
+        agree = " and ".join(f"coalesce({each}, {reads[0]}) = coalesce({reads[0]}, {each})" for each in reads[1:])
         one = f"coalesce({', '.join(reads)})"
         return one if len(reads) == 1 else f"case when coalesce({agree}, true) then {one} end"
 
@@ -280,11 +274,7 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
             headers.append(header)
             _same_columns(name, source.path, headers)
             how.add(f"CSV, {encoding}, separator {'tab' if separator == chr(9) else separator!r}")
-            start = (
-                f"create temp table {quoted(name)} as"
-                if number == 0
-                else f"insert into {quoted(name)} by name"
-            )
+            start = f"create temp table {quoted(name)} as" if number == 0 else f"insert into {quoted(name)} by name"
             shape = "{" + ", ".join(f"'{_sql(each)}': 'VARCHAR'" for each in header) + "}"
             try:
                 db.execute(
@@ -311,14 +301,10 @@ def _utf8(path: Path, encoding: str | None, scratch: Path) -> tuple[Path, str]:
     try:
         text = data.decode(encoding or "utf-8-sig")
     except LookupError as error:
-        raise SourceError(
-            f"{encoding!r} is no encoding.", "", "Use utf-8, windows-1252, utf-16, ..."
-        ) from error
+        raise SourceError(f"{encoding!r} is no encoding.", "", "Use utf-8, windows-1252, utf-16, ...") from error
     except UnicodeDecodeError as error:
         if encoding:
-            raise SourceError(
-                f"{path.name} is not {encoding}.", str(error), "Declare another encoding."
-            ) from error
+            raise SourceError(f"{path.name} is not {encoding}.", str(error), "Declare another encoding.") from error
         encoding = _western(path.name, data)
         text = data.decode(encoding)
     mixed = 0 < data.count(b"\r\n") < data.count(b"\n")
@@ -386,16 +372,8 @@ def _header(label: str, header: list[str | None]) -> list[str]:
     blank = [str(n) for n, each in enumerate(names, 1) if not each]
     twice = sorted({each for each in names if names.count(each) > 1} - {""})
     if not names or blank or twice:
-        found = (
-            f"Columns {listed(blank)} have no name."
-            if blank
-            else f"{listed(twice)} stand twice."
-            if twice
-            else ""
-        )
-        raise SourceError(
-            f"{label} has no usable header.", found, "Name every column once, or set header_row."
-        )
+        found = f"Columns {listed(blank)} have no name." if blank else f"{listed(twice)} stand twice." if twice else ""
+        raise SourceError(f"{label} has no usable header.", found, "Name every column once, or set header_row.")
     return names
 
 

@@ -1,6 +1,6 @@
 """Figures for the board: each draws a result table and states the message it is given.
 
-Every function returns a :class:`kpilib.style.Page`, which shows itself as the last value of a
+Every function returns a :class:`kpilib.figures.style.Page`, which shows itself as the last value of a
 notebook cell and carries its alt text as label. Tables have shares from 0 to 1; pictures show per
 cent, and differences in points. Names may be anything that a client's file can hold.
 """
@@ -15,10 +15,10 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 
-from kpilib import marks
-from kpilib.ladders import bands, products, reconciliation, segments
-from kpilib.marks import LEFT_OUT, dot
-from kpilib.style import (
+from kpilib.figures import marks
+from kpilib.figures.ladders import bands, products, reconciliation, segments
+from kpilib.figures.marks import LEFT_OUT, dot
+from kpilib.figures.style import (
     BEFORE,
     INK,
     MARGIN,

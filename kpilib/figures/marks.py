@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from kpilib.style import (
+from kpilib.figures.style import (
     BEFORE,
     GRID,
     INK,

@@ -1,0 +1,1 @@
+"""A client's files as checked facts: read, renamed, judged, brought together."""
