@@ -204,7 +204,7 @@ def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
         Column("degree", "Share, %", _share),
         Column("revenue_window", _in("Revenue", currency), money),
         Column("lapsing", "At risk", count),
-        text("missing", "Could buy, does not have"),
+        Column("missing", "Could buy, does not have (most widely held first)", _few, "kpi-text"),
     ]
     known = {column.field for column in (*first, *last)}
     own = [text(each, name(each)) for each in table if each not in known]
@@ -337,6 +337,12 @@ def _words(value: Any) -> str:
 
 def _lines(value: Any) -> str:
     return "" if missing(value) else "\n".join(name(each, most=500) for each in value.splitlines())
+
+
+def _few(value: Any, most: int = 4) -> str:
+    """Write the first of a list of names; a page has no room for all."""
+    names = _words(value).split(", ")
+    return ", ".join(names[:most]) + (f" and {count(len(names) - most)} more" if len(names) > most else "")
 
 
 def _share(value: Any) -> str:
