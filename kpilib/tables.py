@@ -204,11 +204,12 @@ def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
         Column("degree", "Share, %", _share),
         Column("revenue_window", _in("Revenue", currency), money),
         Column("lapsing", "At risk", count),
-        Column("missing", "Could buy, does not have (most widely held first)", _few, "kpi-text"),
+        Column("missing", "Could buy, does not have", _few, "kpi-text"),
     ]
     known = {column.field for column in (*first, *last)}
     own = [text(each, name(each)) for each in table if each not in known]
-    return show(table, [*first, *own, *last], "Customers to look at")
+    order = ["Products that most others have come first."]
+    return show(table, [*first, *own, *last], "Customers to look at", order)
 
 
 def readings(sources: pd.DataFrame) -> Html:
