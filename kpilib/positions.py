@@ -1,16 +1,15 @@
 """Positions: one row per account and quarter, what it could hold and what it is proven to hold.
 
-A holding is one bit. The catalogue gives every product a place; 63 places make a word, and a word per quarter is
-all that is kept of an account's sales. A trailing window is then the union of its quarters' words. Only
-pairs of account and product that have a return are added up line by line, for they alone can be sold and not held.
-
-Every expression here is Ibis; no engine is asked to shift a bit: the words stand in small tables and are joined.
+A holding is one bit. A product's place in the catalogue gives its word (63 places each) and its bit; a trailing
+window is the union of its quarters' words. Only pairs of account and product with a return are added up line by
+line, for they alone can be sold and not held. Every expression is Ibis, and no engine is asked to shift a bit:
+words stand in small tables and are joined.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Iterable
+from datetime import date
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -24,253 +23,228 @@ if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
 
 WORD = 63
-OUTSIDE = -1
-ALWAYS = date(9999, 12, 31)
+STEPS = ("products", "quarters", "reach", "spans", "quarterly", "bought", "net", "standing")
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
-    bench = _Bench(portfolio)
+    """Compute positions in the portfolio's engine and write them as Parquet.
+
+    Columns: account_id, quarter (:attr:`Quarter.index`), on_file, active, possible_0 and proven_0 (one pair for every
+    63 products), revenue_quarter, revenue_window (null where the client gives no revenue). One row per account and
+    quarter that is on file or active, ordered by quarter and account.
+    """
+    con, place = portfolio.con, str(path).replace("'", "''")
     try:
-        _copy(portfolio, _positions(bench), path)
+        sql = con.compile(_positions(portfolio).order_by("quarter", "account_id"))
+        con.raw_sql(f"copy ({sql}) to '{place}' (format parquet)")  # Ibis's own writer trips over an apostrophe
     finally:
-        bench.clear()
+        for name in STEPS:
+            con.drop_table(f"positions_{name}", force=True)
 
 
-@dataclass
-class _Bench:
-    """The tables that positions are computed from, in the portfolio's engine until :meth:`clear`."""
-
-    portfolio: Portfolio
-    names: list[str] = field(default_factory=list)
-
-    def keep(self, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
-        """Compute a table once."""
-        self.names.append(f"positions_{name}")
-        return self.portfolio.con.create_table(self.names[-1], rows, temp=True)
-
-    def clear(self, *names: str) -> None:
-        for name in [f"positions_{each}" for each in names] or list(self.names):
-            self.portfolio.con.drop_table(name, database=("temp", "main"), force=True)
-            self.names.remove(name)
-
-    @property
-    def words(self) -> range:
-        return range(-(-len(self.portfolio.products) // WORD))
-
-    @property
-    def lookback(self) -> int:
-        """Quarters of the engagement's window."""
-        return self.portfolio.engagement.lookback_months // 3
+def _keep(p: Portfolio, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
+    """Compute a step once; :func:`write` removes it."""
+    return p.con.create_table(f"positions_{name}", rows, temp=True, overwrite=True)
 
 
-def _named(prefix, bench):
-    return [f"{prefix}_{word}" for word in bench.words]
-
-
-def _positions(bench: _Bench) -> ir.Table:
-    import ibis
-
-    p = bench.portfolio
-    products = bench.keep("products", _products(p))
-    quarters = bench.keep("quarters", _quarters(p))
-    accounts = bench.keep("accounts", _accounts(p))
-    days = bench.keep("days", _days(p))
-    lines = bench.keep("lines", _lines(bench, accounts, products, days, quarters))
-    quarterly = bench.keep("quarterly", _quarterly(bench, lines, products))
-    returned = bench.keep(
-        "returned",
-        lines.filter((lines.revenue < 0) & (lines.place >= 0)).select("number", "place").distinct(),
-    )
-    netted = bench.keep(
-        "netted",
-        returned.join(products, "place")
-        .group_by("number")
-        .agg(**{f"netted_{w}": products[f"bit_{w}"].bit_or() for w in bench.words}),
-    )
-    dated = bench.keep("dated", _net(bench, lines, returned, products))
-    bench.clear("lines")
-
-    def w(n):
-        return ibis.window(group_by="number", order_by="quarter", preceding=n - 1, following=0)
-
-    lookbacks = sorted(set(p.products["lookback_quarters"]))
-    t = quarterly
-    windows = t.select(
-        "number",
-        "quarter",
-        revenue_quarter="revenue",
-        revenue_window=t.revenue.sum().over(w(bench.lookback)),
-        active=t.word_0.bit_or().over(w(bench.lookback)).notnull(),
-        **{
-            f"word_{k}": reduce(
-                or_,
-                [
-                    t[f"word_{k}"].bit_or().over(w(n)).fill_null(0) & _mask(p, k, p.products["lookback_quarters"] == n)
-                    for n in lookbacks
-                ],
-            )
-            for k in bench.words
-        },
-    )
-    t = (
-        windows.join(accounts, "number")
-        .join(quarters, "quarter")
-        .left_join(netted, "number")
-        .left_join(dated, ["number", "quarter"])
-    )
-    t = t.mutate(
-        on_file=(t.joined_on.fill_null(date(1, 1, 1)) <= t.as_of) & (t.as_of < t.left_on.fill_null(ALWAYS)),
-        **{
-            f"proven_{k}": (t[f"word_{k}"] & ~t[f"netted_{k}"].fill_null(0)) | t[f"dated_{k}"].fill_null(0)
-            for k in bench.words
-        },
-        **{f"possible_{k}": t[f"open_0_{k}"] & t[f"sale_{k}"] for k in bench.words},
-    )
-    pairs = [name for k in bench.words for name in (f"possible_{k}", f"proven_{k}")]
-    return (
-        t.filter(t.on_file | t.active)
-        .order_by("quarter", "account_id")
-        .select(
-            "account_id",
-            t.quarter.cast("int32").name("quarter"),
-            "on_file",
-            "active",
-            *pairs,
-            "revenue_quarter",
-            "revenue_window",
-        )
-    )
-
-
-def _mask(p, word, chosen):
-    import ibis
-
-    places = [n for n, c in enumerate(chosen) if c and n // WORD == word]
-    return ibis.literal(sum(1 << n % WORD for n in places), "int64")
-
-
-def _products(p):
-    import numpy as np
-
-    n = len(p.products)
-    words = range(-(-n // WORD))
-    rows = pd.DataFrame(
-        {
-            "product_id": p.products["product_id"].astype("str"),
-            "place": np.arange(n, dtype="int16"),
-            "lookback": p.products["lookback_quarters"].astype("int16"),
-        }
-    )
-    for w in words:
-        rows[f"bit_{w}"] = [1 << i % WORD if i // WORD == w else 0 for i in range(n)]
-    out = pd.DataFrame(
-        {
-            "product_id": [None],
-            "place": np.array([OUTSIDE], dtype="int16"),
-            "lookback": np.array([0], "int16"),
-        }
-        | {f"bit_{w}": [0] for w in words}
-    )
-    return pd.concat([rows, out], ignore_index=True)
-
-
-def _quarters(p):
-    n = len(p.products)
-    rows = []
-    for q in p.quarters:
-        ok = [
-            (pd.isna(a) or a <= q.last_day) and (pd.isna(b) or q.last_day < b)
-            for a, b in zip(p.products.launched, p.products.retired)
-        ]
-        rows.append(
-            {"quarter": q.index, "as_of": q.last_day}
-            | {
-                f"sale_{w}": sum(1 << i % WORD for i in range(n) if ok[i] and i // WORD == w)
-                for w in range(-(-n // WORD))
-            }
-        )
-    return pd.DataFrame(rows).astype({"quarter": "int16"})
-
-
-def _days(p):
-    rows = [
-        (q.first_day + timedelta(n), q.index) for q in p.quarters for n in range((q.last_day - q.first_day).days + 1)
-    ]
-    return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int16"})
-
-
-def _accounts(p):
-    import ibis
-
-    a = p.accounts
-    n = len(p.products)
-    cols = {}
-    for w in range(-(-n // WORD)):
-        ruled = {x for r in p.eligibility for x in r.products}
-        word = _mask(p, w, ~p.products.product_id.isin(ruled))
-        for r in p.eligibility:
-            word = word | r.condition(a).ifelse(
-                _mask(p, w, p.products.product_id.isin(r.products)), ibis.literal(0, "int64")
-            )
-        cols[f"open_0_{w}"] = word
-    return a.select(
-        "account_id",
-        "joined_on",
-        "left_on",
-        number=ibis.row_number().over(order_by="account_id").cast("int32"),
-        **cols,
-    )
-
-
-def _lines(bench, accounts, products, days, quarters):
-    import ibis
-
-    s = bench.portfolio.sales
-    t = (
-        s.join(products.select("product_id", "place"), "product_id")
-        .join(days, "day")
-        .join(accounts.select("account_id", "number"), "account_id")
-    )
-    t = t.select("number", place=t.place.fill_null(OUTSIDE).cast("int16"), quarter="quarter", revenue="revenue")
-    grid = accounts.cross_join(quarters).select(
-        "number",
-        place=ibis.literal(OUTSIDE, "int16"),
-        quarter="quarter",
-        revenue=ibis.literal(0).cast("decimal(18,4)"),
-    )
-    return t.union(grid)
-
-
-def _quarterly(bench, lines, products):
-    t = lines.join(products.drop("product_id", "lookback"), "place")
-    return t.group_by("number", "quarter").agg(
-        revenue=t.revenue.sum(),
-        **{f"word_{w}": t[f"bit_{w}"].bit_or(where=t.revenue > 0) for w in bench.words},
-    )
-
-
-def _net(bench, lines, returned, products):
-    p = bench.portfolio
-    t = (
-        lines.semi_join(returned, ["number", "place"])
-        .group_by("number", "place", "quarter")
-        .agg(revenue=lines.revenue.sum())
-    )
-    reach = bench.keep(
-        "reach",
-        pd.DataFrame(
-            [(i, n) for i, b in enumerate(p.products.lookback_quarters) for n in range(b)],
-            columns=["place", "later"],
-        ).astype("int16"),
-    )
-    t = t.join(reach, "place")
-    t = t.group_by("number", "place", quarter=(t.quarter + t.later).cast("int16")).agg(revenue=t.revenue.sum())
-    t = t.filter(t.revenue > 0).join(products, "place")
-    return t.group_by("number", "quarter").agg(**{f"dated_{w}": t[f"bit_{w}"].bit_or() for w in bench.words})
-
-
-def _copy(portfolio: Portfolio, rows: ir.Table, path: Path) -> None:
-    """Write in the order of the rows; Ibis's own writer trips over an apostrophe in the path."""
-    sql = portfolio.con.compile(rows)
+def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> int:
+    """Count holdings of products that were not open to the account, as of a quarter."""
+    strays = " + ".join(f"bit_count(proven_{word} & ~possible_{word})::bigint" for word in _words(portfolio))
     place = str(path).replace("'", "''")
-    portfolio.con.raw_sql(f"COPY ({sql}) TO '{place}' (FORMAT parquet)")
+    found = portfolio.db.execute(f"select sum({strays}) from '{place}' where quarter = {quarter}").fetchone()
+    return int(found[0] or 0)
+
+
+def _words(portfolio: Portfolio) -> range:
+    return range(-(-len(portfolio.products) // WORD))
+
+
+def _bits(places: Iterable[int], word: int) -> int:
+    """One word with the bits of some places set."""
+    return sum(1 << place % WORD for place in places if place // WORD == word)
+
+
+def _positions(p: Portfolio) -> ir.Table:
+    """Every account and quarter with what is possible, what is proven, and its revenue."""
+    import ibis
+
+    words = _words(p)
+    products, quarters = _keep(p, "products", _products(p)), _keep(p, "quarters", _quarters(p))
+    steps = {"bought": _windows(p, products), "net": _netted(p, products), "standing": _standing(p, products, quarters)}
+    grid = _accounts(p).cross_join(quarters)
+    for name, step in steps.items():
+        if step is not None:
+            grid = grid.left_join(_keep(p, name, step), ["account_id", "quarter"], rname="again_{name}")
+            grid = grid.drop("again_account_id", "again_quarter")
+    known = set(grid.columns)
+
+    def word(name: str, number: int) -> ir.IntegerValue:
+        column = f"{name}_{number}"
+        return grid[column].fill_null(0) if column in known else ibis.literal(0, "int64")
+
+    proven = {n: (word("bought", n) & ~word("touched", n)) | word("net", n) | word("standing", n) for n in words}
+    money = {name: grid[name].fill_null(0) if name in known else ibis.null("decimal(38, 4)")
+             for name in ("revenue_quarter", "revenue_window")}  # fmt: skip
+    bought = grid["active"].fill_null(False) if "active" in known else ibis.literal(False)
+    stands = reduce(or_, (word("standing", n) != 0 for n in words))
+    rows = grid.select(
+        "account_id",
+        quarter=grid.quarter.cast("int32"),
+        on_file=(grid.joined_on.isnull() | (grid.joined_on <= grid.as_of))
+        & (grid.left_on.isnull() | (grid.as_of < grid.left_on)),
+        active=bought | stands,
+        **{f"possible_{n}": _open(p, grid, n) & grid[f"sale_{n}"] for n in words},
+        **{f"proven_{n}": proven[n] for n in words},
+        **{name: amount.cast("decimal(38, 4)") for name, amount in money.items()},
+    )
+    pairs = [name for n in words for name in (f"possible_{n}", f"proven_{n}")]
+    rows = rows.filter(rows.on_file | rows.active)
+    return rows.select("account_id", "quarter", "on_file", "active", *pairs, "revenue_quarter", "revenue_window")
+
+
+def _accounts(p: Portfolio) -> ir.Table:
+    """Accounts with, for every eligibility rule, whether they meet it."""
+    a = p.accounts
+    met = {f"rule_{n}": rule.condition(a).fill_null(False) for n, rule in enumerate(p.eligibility)}
+    return a.select("account_id", "joined_on", "left_on", **met)
+
+
+def _open(p: Portfolio, grid: ir.Table, word: int) -> ir.IntegerValue:
+    """The bits of the products open to an account: those no rule names, and those a rule in force opens."""
+    import ibis
+
+    ruled = {product for rule in p.eligibility for product in rule.products}
+    free = _bits((n for n, name in enumerate(p.products["product_id"]) if name not in ruled), word)
+    opened = ibis.literal(free, "int64")
+    for number, rule in enumerate(p.eligibility):
+        names = p.products["product_id"].isin(rule.products)
+        bits = _bits(names[names].index, word)
+        if bits:
+            in_force = grid[f"rule_{number}"] & (grid.as_of >= (rule.start or date.min))
+            in_force = in_force & (grid.as_of < (rule.stop or date.max))
+            opened = opened | in_force.ifelse(ibis.literal(bits, "int64"), ibis.literal(0, "int64"))
+    return opened
+
+
+def _quarters(p: Portfolio) -> pd.DataFrame:
+    """Each quarter with its last day and the bits of what was on sale that day."""
+    rows = []
+    for quarter in p.quarters:
+        day = quarter.last_day
+        on_sale = [
+            place
+            for place, (launched, retired) in enumerate(zip(p.products["launched"], p.products["retired"], strict=True))
+            if (pd.isna(launched) or launched <= day) and (pd.isna(retired) or day < retired)
+        ]
+        rows.append((quarter.index, day, *(_bits(on_sale, word) for word in _words(p))))
+    return pd.DataFrame(rows, columns=["quarter", "as_of", *(f"sale_{word}" for word in _words(p))])
+
+
+def _products(p: Portfolio) -> pd.DataFrame:
+    """Each product with its place and its bit in every word."""
+    rows = [
+        (name, place, *(_bits([place], word) for word in _words(p)))
+        for place, name in enumerate(p.products["product_id"])
+    ]
+    return pd.DataFrame(rows, columns=["product_id", "place", *(f"bit_{word}" for word in _words(p))])
+
+
+def _quarter_of(p: Portfolio, day: ir.DateValue) -> ir.IntegerValue:
+    """The quarter's index by arithmetic; as :meth:`Calendar.containing`."""
+    start = p.quarters[0].calendar.fiscal_year_start
+    return ((day.year().cast("int32") * 12 + day.month().cast("int32") - start) // 3).cast("int32")
+
+
+def _reach(p: Portfolio) -> pd.DataFrame:
+    """How many quarters later a sale still counts: for revenue and activity, and for which products."""
+    window = p.engagement.lookback_months // 3
+    lookbacks = [int(each) for each in p.products["lookback_quarters"]]
+    rows = [
+        (later, later < window,
+         *(_bits((n for n, each in enumerate(lookbacks) if later < each), word) for word in _words(p)))
+        for later in range(max([window, *lookbacks]))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["later", "in_window", *(f"reach_{word}" for word in _words(p))])
+
+
+def _windows(p: Portfolio, products: ir.Table) -> ir.Table | None:
+    """Bits bought, revenue and activity of every trailing window, from one word per account and quarter."""
+    quarterly = _quarterly(p, products)
+    if quarterly is None:
+        return None
+    t = _keep(p, "quarterly", quarterly).cross_join(_keep(p, "reach", _reach(p)))
+    t = t.mutate(quarter=(t.quarter + t.later).cast("int32"))
+    bits = {f"bought_{n}": (t[f"word_{n}"] & t[f"reach_{n}"]).bit_or() for n in _words(p)}
+    return t.group_by("account_id", "quarter").agg(
+        active=t.bought.max(where=t.in_window).fill_null(False),
+        revenue_quarter=t.revenue.sum(where=t.later == 0).fill_null(0),
+        revenue_window=t.revenue.sum(where=t.in_window).fill_null(0),
+        **bits,
+    )
+
+
+def _quarterly(p: Portfolio, products: ir.Table) -> ir.Table | None:
+    """The one pass over the lines: by account and quarter, revenue and the bits with a positive line."""
+    import ibis
+
+    names, parts = [f"word_{n}" for n in _words(p)], []
+    if p.sales is not None:
+        t = p.sales.left_join(products, "product_id")
+        bits = {f"word_{n}": (t.revenue > 0).ifelse(t[f"bit_{n}"].fill_null(0), 0) for n in _words(p)}
+        parts.append(t.select("account_id", "revenue", quarter=_quarter_of(p, t.day), **bits))
+    if p.invoices is not None:
+        none = {name: ibis.literal(0, "int64") for name in names}
+        parts.append(p.invoices.select("account_id", "revenue", quarter=_quarter_of(p, p.invoices.day), **none))
+    if not parts:
+        return None
+    t = reduce(lambda one, other: one.union(other), parts)
+    words = {name: t[name].bit_or() for name in names}
+    return t.group_by("account_id", "quarter").agg(revenue=t.revenue.sum(), bought=(t.revenue > 0).max(), **words)
+
+
+def _netted(p: Portfolio, products: ir.Table) -> ir.Table | None:
+    """Pairs of account and product with a return, added up per window: the bits touched, and those held net."""
+    if p.sales is None:
+        return None
+    s, free = p.sales, p.engagement.free_items_count
+    odd = (s.revenue < 0) | (s.quantity < 0).fill_null(False)
+    odd = odd | ((s.revenue == 0) & (s.quantity > 0)).fill_null(False) if free else odd
+    t = s.semi_join(s.filter(odd).select("account_id", "product_id"), ["account_id", "product_id"])
+    t = t.group_by("account_id", "product_id", quarter=_quarter_of(p, t.day)).agg(
+        revenue=t.revenue.sum(),
+        quantity=t.quantity.sum().fill_null(0),
+        counted=(t.quantity != 0).fill_null(False).max(),
+    )
+    spans = [(n, later) for n, quarters in enumerate(p.products["lookback_quarters"]) for later in range(quarters)]
+    reach = _keep(p, "spans", pd.DataFrame(spans, columns=["place", "later"]))
+    t = t.join(products, "product_id").join(reach, "place")
+    t = t.group_by("account_id", *(f"bit_{n}" for n in _words(p)), quarter=(t.quarter + t.later).cast("int32")).agg(
+        revenue=t.revenue.sum(), quantity=t.quantity.sum(), counted=t.counted.max()
+    )
+    held = (t.revenue > 0) & (~t.counted | (t.quantity > 0))
+    held = held | ((t.revenue >= 0) & t.counted & (t.quantity > 0)) if free else held
+    return t.group_by("account_id", "quarter").agg(
+        **{f"touched_{n}": t[f"bit_{n}"].bit_or() for n in _words(p)},
+        **{f"net_{n}": held.ifelse(t[f"bit_{n}"], 0).bit_or() for n in _words(p)},
+    )
+
+
+def _standing(p: Portfolio, products: ir.Table, quarters: ir.Table) -> ir.Table | None:
+    """What subscriptions, installations and snapshots prove on the last day of each quarter."""
+    quarters = quarters.select("quarter", "as_of")
+    parts = []
+    if p.spans is not None:
+        t = p.spans.join(
+            quarters,
+            [p.spans.start <= quarters.as_of, p.spans.stop.isnull() | (quarters.as_of < p.spans.stop)],
+        )
+        t = t.group_by("account_id", "product_id", "quarter").agg(quantity=t.quantity.sum())
+        parts.append(t.filter(t.quantity > 0).select("account_id", "product_id", "quarter"))
+    if p.snapshots is not None:
+        t = p.snapshots.join(quarters, p.snapshots.day == quarters.as_of)
+        parts.append(t.select("account_id", "product_id", "quarter"))
+    if not parts:
+        return None
+    t = reduce(lambda one, other: one.union(other), parts).join(products, "product_id")
+    bits = {f"standing_{n}": t[f"bit_{n}"].bit_or() for n in _words(p)}
+    return t.group_by("account_id", quarter=t.quarter.cast("int32")).agg(**bits)
