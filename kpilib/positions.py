@@ -1,250 +1,242 @@
-"""Positions: one row per account and quarter, what it could hold and what it is proven to hold.
+"""Positions: one row per account and quarter, with what it could hold and what it is proven to hold.
 
-A holding is one bit. A product's place in the catalogue gives its word (63 places each) and its bit; a trailing
-window is the union of its quarters' words. Only pairs of account and product with a return are added up line by
-line, for they alone can be sold and not held. Every expression is Ibis, and no engine is asked to shift a bit:
-words stand in small tables and are joined.
+A holding is one bit. The catalogue gives every product a place, 63 places make a word, and one word per quarter
+is all that is kept of what an account bought in it: a trailing window is the union of its quarters' words. Only
+pairs of account and product that have a return can be sold and yet not held; those are added up line by line.
+
+Everything is said in Ibis. No engine is asked to shift a bit: a place looks its bit up in a short list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import reduce
+from math import log2
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
+import ibis
 import pandas as pd
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from kpilib.facts.portfolio import Portfolio
+    from kpilib.portfolio import Portfolio
+    from kpilib.quarters import Quarter
 
 WORD = 63
-STEPS = ("products", "quarters", "reach", "spans", "quarterly", "bought", "net", "standing")
+BOUGHT = -(1 << 63)  # the 64th bit of an account's first word: anything was bought at all
+PLACES = (1 << WORD) - 1
+MONEY = "decimal(18, 4)"
+BEGINNING, END_OF_TIME = date(1, 1, 1), date(9999, 12, 31)
+NETTED, STANDING = 0, 1
+GROUPS_IN_MEMORY = 2_000_000_000  # bytes
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
-    """Compute positions in the portfolio's engine and write them as Parquet.
+    """Compute what every account could hold and holds at the end of every quarter, and keep it as Parquet.
 
-    Columns: account_id, quarter (:attr:`Quarter.index`), on_file, active, possible_0 and proven_0 (one pair for every
-    63 products), revenue_quarter, revenue_window (null where the client gives no revenue). One row per account and
-    quarter that is on file or active, ordered by quarter and account.
+    One row per account and quarter in which the account is on file or active, ordered by both:
+
+    - ``account_id``, ``quarter`` (:attr:`kpilib.quarters.Quarter.index`)
+    - ``on_file``: joined on or before the quarter's last day, and not left by then
+    - ``active``: bought anything in the engagement's look-back, or stands in a subscription, installation or snapshot
+    - ``possible_0``, ``proven_0``, ``possible_1``, ...: 63 products each, the first in the lowest bit. Held is
+      ``proven & possible``; what is proven though not possible stays visible
+    - ``revenue_quarter``, ``revenue_window``: every line, positive or negative, of the quarter and of the look-back
+
+    Raises
+    ------
+    KpiError
+        Whatever reading the facts finds at fault, where the engine reads them only now.
     """
-    con, place = portfolio.con, str(path).replace("'", "''")
-    try:
-        sql = con.compile(_positions(portfolio).order_by("quarter", "account_id"))
-        con.raw_sql(f"copy ({sql}) to '{place}' (format parquet)")  # Ibis's own writer trips over an apostrophe
-    finally:
-        for name in STEPS:
-            con.drop_table(f"positions_{name}", force=True)
-
-
-def _keep(p: Portfolio, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
-    """Compute a step once; :func:`write` removes it."""
-    return p.con.create_table(f"positions_{name}", rows, temp=True, overwrite=True)
+    with _Bench(portfolio, path) as bench:
+        lines = _lines(bench)
+        returned = bench.keep("returned", _returned(bench, lines))
+        stays = bench.keep("stays", _stays(bench, lines, returned))
+        dated = bench.keep("dated", _dated(bench, stays))
+        quarterly = bench.directly("quarterly", _quarterly(bench, lines))
+        rows = _positions(bench, _windows(bench, quarterly), returned, dated)
+        _copy(portfolio, rows, path)
 
 
 def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> int:
-    """Count holdings of products that were not open to the account, as of a quarter."""
-    strays = " + ".join(f"bit_count(proven_{word} & ~possible_{word})::bigint" for word in _words(portfolio))
-    place = str(path).replace("'", "''")
-    found = portfolio.db.execute(f"select sum({strays}) from '{place}' where quarter = {quarter}").fetchone()
-    return int(found[0] or 0)
+    """Count holdings that are proven and yet not possible as of a quarter: sold before launch, or not eligible."""
+    words = _Words(portfolio.products)
+    rows = portfolio.con.read_parquet(path)
+    rows = rows.filter(rows.quarter == quarter)
+    counts = [_bits(rows[f"proven_{word}"] & ~rows[f"possible_{word}"]).sum() for word in words]
+    return sum(int(count.execute() or 0) for count in counts)
 
 
-def _words(portfolio: Portfolio) -> range:
-    return range(-(-len(portfolio.products) // WORD))
+@ibis.udf.scalar.builtin(name="bit_count")
+def _bits(word: int) -> int:
+    """Count the bits of a word, which Ibis has no name for."""
 
 
-def _bits(places: Iterable[int], word: int) -> int:
-    """One word with the bits of some places set."""
-    return sum(1 << place % WORD for place in places if place // WORD == word)
+@dataclass(frozen=True)
+class _Words:
+    """The catalogue as bits, 63 products to a word, in catalogue order."""
+
+    products: pd.DataFrame
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(-(-len(self.products) // WORD)))
+
+    @property
+    def outside(self) -> int:
+        """The place of all that lies outside the catalogue: after the last product."""
+        return len(self.products)
+
+    def mask(self, word: int, chosen: Sequence[bool]) -> ir.IntegerScalar:
+        """Set the bits of the chosen products."""
+        places = (place for place, each in enumerate(chosen) if each and place // WORD == word)
+        return _whole(sum(1 << place % WORD for place in places))
+
+    def bit(self, word: int, place: ir.IntegerColumn, bought: bool = False) -> ir.IntegerColumn:
+        """Look up the bit of a place, with the mark of a purchase where asked for."""
+        mark = BOUGHT if bought and word == 0 else 0
+        bits = [1 << each % WORD if each // WORD == word else 0 for each in range(self.outside)]
+        return ibis.array([_whole(each | mark) for each in [*bits, 0]])[place]
+
+    def lookbacks(self) -> dict[int, list[bool]]:
+        """Tell for every look-back, in quarters, which products have it."""
+        quarters = self.products["lookback_quarters"].astype(int)
+        return {each: list(quarters == each) for each in sorted(set(quarters))}
 
 
-def _positions(p: Portfolio) -> ir.Table:
-    """Every account and quarter with what is possible, what is proven, and its revenue."""
-    import ibis
+@dataclass
+class _Bench:
+    """The tables positions are computed from: numbers in place of names, and gone when done."""
 
-    words = _words(p)
-    products, quarters = _keep(p, "products", _products(p)), _keep(p, "quarters", _quarters(p))
-    steps = {"bought": _windows(p, products), "net": _netted(p, products), "standing": _standing(p, products, quarters)}
-    grid = _accounts(p).cross_join(quarters)
-    for name, step in steps.items():
-        if step is not None:
-            grid = grid.left_join(_keep(p, name, step), ["account_id", "quarter"], rname="again_{name}")
-            grid = grid.drop("again_account_id", "again_quarter")
-    known = set(grid.columns)
+    portfolio: Portfolio
+    path: Path
+    names: list[str] = field(default_factory=list)
 
-    def word(name: str, number: int) -> ir.IntegerValue:
-        column = f"{name}_{number}"
-        return grid[column].fill_null(0) if column in known else ibis.literal(0, "int64")
+    def __enter__(self) -> _Bench:
+        self.words = _Words(self.portfolio.products)
+        self.products = self.keep("products", _products(self.words))
+        self.quarters = self.keep("quarters", _quarters(self.portfolio, self.words))
+        self.days = self.keep("days", _days(self.portfolio.quarters))
+        self.accounts = self.keep("accounts", _accounts(self.portfolio, self.words))
+        return self
 
-    proven = {n: (word("bought", n) & ~word("touched", n)) | word("net", n) | word("standing", n) for n in words}
-    money = {name: grid[name].fill_null(0) if name in known else ibis.null("decimal(38, 4)")
-             for name in ("revenue_quarter", "revenue_window")}  # fmt: skip
-    bought = grid["active"].fill_null(False) if "active" in known else ibis.literal(False)
-    stands = reduce(or_, (word("standing", n) != 0 for n in words))
-    rows = grid.select(
-        "account_id",
-        quarter=grid.quarter.cast("int32"),
-        on_file=(grid.joined_on.isnull() | (grid.joined_on <= grid.as_of))
-        & (grid.left_on.isnull() | (grid.as_of < grid.left_on)),
-        active=bought | stands,
-        **{f"possible_{n}": _open(p, grid, n) & grid[f"sale_{n}"] for n in words},
-        **{f"proven_{n}": proven[n] for n in words},
-        **{name: amount.cast("decimal(38, 4)") for name, amount in money.items()},
-    )
-    pairs = [name for n in words for name in (f"possible_{n}", f"proven_{n}")]
-    rows = rows.filter(rows.on_file | rows.active)
-    return rows.select("account_id", "quarter", "on_file", "active", *pairs, "revenue_quarter", "revenue_window")
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in self.names:
+            self.portfolio.con.drop_table(name, database=("temp", "main"), force=True)
+        self.scratch.unlink(missing_ok=True)
 
+    @property
+    def scratch(self) -> Path:
+        """The numbered lines, as long as positions are being computed."""
+        return self.path.with_name(f"{self.path.name}.lines")
 
-def _accounts(p: Portfolio) -> ir.Table:
-    """Accounts with, for every eligibility rule, whether they meet it."""
-    a = p.accounts
-    met = {f"rule_{n}": rule.condition(a).fill_null(False) for n, rule in enumerate(p.eligibility)}
-    return a.select("account_id", "joined_on", "left_on", **met)
+    @property
+    def lookback(self) -> int:
+        """Quarters in the engagement's own window."""
+        return self.portfolio.engagement.lookback_months // 3
 
+    def keep(self, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
+        """Compute a table once."""
+        self.names.append(f"positions_{name}")
+        return self.portfolio.con.create_table(self.names[-1], rows, temp=True)
 
-def _open(p: Portfolio, grid: ir.Table, word: int) -> ir.IntegerValue:
-    """The bits of the products open to an account: those no rule names, and those a rule in force opens."""
-    import ibis
+    def directly(self, name: str, rows: ir.Table) -> ir.Table:
+        """Compute a table whose groups are small numbers: DuckDB then addresses them without hashing.
 
-    ruled = {product for rule in p.eligibility for product in rule.products}
-    free = _bits((n for n, name in enumerate(p.products["product_id"]) if name not in ruled), word)
-    opened = ibis.literal(free, "int64")
-    for number, rule in enumerate(p.eligibility):
-        names = p.products["product_id"].isin(rule.products)
-        bits = _bits(names[names].index, word)
-        if bits:
-            in_force = grid[f"rule_{number}"] & (grid.as_of >= (rule.start or date.min))
-            in_force = in_force & (grid.as_of < (rule.stop or date.max))
-            opened = opened | in_force.ifelse(ibis.literal(bits, "int64"), ibis.literal(0, "int64"))
-    return opened
+        It sets memory aside for every group there could be, in every thread; hence the limit.
+        """
+        threads = self.portfolio.con.raw_sql("select current_setting('threads')").fetchone()[0]
+        state = 16 * (2 + len(list(self.words)))
+        bits = int(log2(GROUPS_IN_MEMORY / state / threads))
+        self.portfolio.con.raw_sql(f"set perfect_ht_threshold = {min(bits, 32)}")
+        try:
+            return self.keep(name, rows)
+        finally:
+            self.portfolio.con.raw_sql("reset perfect_ht_threshold")
 
 
-def _quarters(p: Portfolio) -> pd.DataFrame:
-    """Each quarter with its last day and the bits of what was on sale that day."""
-    rows = []
-    for quarter in p.quarters:
-        day = quarter.last_day
-        on_sale = [
-            place
-            for place, (launched, retired) in enumerate(zip(p.products["launched"], p.products["retired"], strict=True))
-            if (pd.isna(launched) or launched <= day) and (pd.isna(retired) or day < retired)
-        ]
-        rows.append((quarter.index, day, *(_bits(on_sale, word) for word in _words(p))))
-    return pd.DataFrame(rows, columns=["quarter", "as_of", *(f"sale_{word}" for word in _words(p))])
+def _products(words: _Words) -> pd.DataFrame:
+    names = words.products["product_id"].astype("str")
+    return pd.DataFrame({"product_id": names, "place": range(words.outside)}).astype({"place": "int16"})
 
 
-def _products(p: Portfolio) -> pd.DataFrame:
-    """Each product with its place and its bit in every word."""
+def _quarters(portfolio: Portfolio, words: _Words) -> pd.DataFrame:
+    """What the catalogue offers at the end of every quarter, and which eligibility rules are in force."""
+    eras = _eras(portfolio)
     rows = [
-        (name, place, *(_bits([place], word) for word in _words(p)))
-        for place, name in enumerate(p.products["product_id"])
+        {"quarter": each.index, "as_of": each.last_day, "era": eras.index(_in_force(portfolio, each))}
+        | {f"offered_{word}": _offered(portfolio, each, words, word) for word in words}
+        for each in portfolio.quarters
     ]
-    return pd.DataFrame(rows, columns=["product_id", "place", *(f"bit_{word}" for word in _words(p))])
+    return pd.DataFrame(rows).astype({"quarter": "int16", "era": "int16"})
 
 
-def _quarter_of(p: Portfolio, day: ir.DateValue) -> ir.IntegerValue:
-    """The quarter's index by arithmetic; as :meth:`Calendar.containing`."""
-    start = p.quarters[0].calendar.fiscal_year_start
-    return ((day.year().cast("int32") * 12 + day.month().cast("int32") - start) // 3).cast("int32")
+def _offered(portfolio: Portfolio, quarter: Quarter, words: _Words, word: int) -> int:
+    stretches = zip(portfolio.products["launched"], portfolio.products["retired"], strict=True)
+    there = [_in(quarter, start, stop) for start, stop in stretches]
+    return words.mask(word, there).op().value
 
 
-def _reach(p: Portfolio) -> pd.DataFrame:
-    """How many quarters later a sale still counts: for revenue and activity, and for which products."""
-    window = p.engagement.lookback_months // 3
-    lookbacks = [int(each) for each in p.products["lookback_quarters"]]
+def _in(quarter: Quarter, start: Any, stop: Any) -> bool:
+    """Whether a half-open stretch of days covers a quarter's last day; a missing end is open."""
+    return (pd.isna(start) or start <= quarter.last_day) and (pd.isna(stop) or quarter.last_day < stop)
+
+
+def _in_force(portfolio: Portfolio, quarter: Quarter) -> tuple[int, ...]:
+    rules = enumerate(portfolio.eligibility)
+    return tuple(n for n, rule in rules if _in(quarter, rule.start, rule.stop))
+
+
+def _eras(portfolio: Portfolio) -> list[tuple[int, ...]]:
+    """The sets of eligibility rules that are in force together at some quarter's end."""
+    return list(dict.fromkeys(_in_force(portfolio, each) for each in portfolio.quarters))
+
+
+def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
     rows = [
-        (later, later < window,
-         *(_bits((n for n, each in enumerate(lookbacks) if later < each), word) for word in _words(p)))
-        for later in range(max([window, *lookbacks]))
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["later", "in_window", *(f"reach_{word}" for word in _words(p))])
+        (each.first_day + timedelta(days), each.index)
+        for each in quarters
+        for days in range((each.last_day - each.first_day).days + 1)
+    ]
+    return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int16"})
 
 
-def _windows(p: Portfolio, products: ir.Table) -> ir.Table | None:
-    """Bits bought, revenue and activity of every trailing window, from one word per account and quarter."""
-    quarterly = _quarterly(p, products)
-    if quarterly is None:
-        return None
-    t = _keep(p, "quarterly", quarterly).cross_join(_keep(p, "reach", _reach(p)))
-    t = t.mutate(quarter=(t.quarter + t.later).cast("int32"))
-    bits = {f"bought_{n}": (t[f"word_{n}"] & t[f"reach_{n}"]).bit_or() for n in _words(p)}
-    return t.group_by("account_id", "quarter").agg(
-        active=t.bought.max(where=t.in_window).fill_null(False),
-        revenue_quarter=t.revenue.sum(where=t.later == 0).fill_null(0),
-        revenue_window=t.revenue.sum(where=t.in_window).fill_null(0),
-        **bits,
-    )
+def _accounts(portfolio: Portfolio, words: _Words) -> ir.Table:
+    """Accounts numbered in the order of their ids, with what they are eligible for in every era."""
+    accounts = portfolio.accounts
+    eligible = {
+        f"eligible_{era}_{word}": _eligible(portfolio, rules, words, word)
+        for era, rules in enumerate(_eras(portfolio))
+        for word in words
+    }
+    return accounts.select(
+        "account_id",
+        number=ibis.row_number().over(order_by=accounts.account_id).cast("int32"),
+        joined_on=accounts.joined_on.fill_null(BEGINNING),
+        left_on=accounts.left_on.fill_null(END_OF_TIME),
+        **eligible,
+    ).order_by("number")
 
 
-def _quarterly(p: Portfolio, products: ir.Table) -> ir.Table | None:
-    """The one pass over the lines: by account and quarter, revenue and the bits with a positive line."""
-    import ibis
-
-    names, parts = [f"word_{n}" for n in _words(p)], []
-    if p.sales is not None:
-        t = p.sales.left_join(products, "product_id")
-        bits = {f"word_{n}": (t.revenue > 0).ifelse(t[f"bit_{n}"].fill_null(0), 0) for n in _words(p)}
-        parts.append(t.select("account_id", "revenue", quarter=_quarter_of(p, t.day), **bits))
-    if p.invoices is not None:
-        none = {name: ibis.literal(0, "int64") for name in names}
-        parts.append(p.invoices.select("account_id", "revenue", quarter=_quarter_of(p, p.invoices.day), **none))
-    if not parts:
-        return None
-    t = reduce(lambda one, other: one.union(other), parts)
-    words = {name: t[name].bit_or() for name in names}
-    return t.group_by("account_id", "quarter").agg(revenue=t.revenue.sum(), bought=(t.revenue > 0).max(), **words)
+def _eligible(portfolio: Portfolio, in_force: Iterable[int], words: _Words, word: int) -> ir.IntegerValue:
+    """Products under no rule, and those that any rule in force opens to the account."""
+    names = portfolio.products["product_id"]
+    ruled = {name for rule in portfolio.eligibility for name in rule.products}
+    rules = [portfolio.eligibility[n] for n in in_force]
+    opened = [
+        rule.condition(portfolio.accounts).ifelse(words.mask(word, names.isin(rule.products)), _whole(0))
+        for rule in rules
+        if any(words.mask(word, names.isin(rule.products)).op().value for _ in [0])
+    ]
+    return reduce(or_, opened, words.mask(word, ~names.isin(ruled)))
 
 
-def _netted(p: Portfolio, products: ir.Table) -> ir.Table | None:
-    """Pairs of account and product with a return, added up per window: the bits touched, and those held net."""
-    if p.sales is None:
-        return None
-    s, free = p.sales, p.engagement.free_items_count
-    odd = (s.revenue < 0) | (s.quantity < 0).fill_null(False)
-    odd = odd | ((s.revenue == 0) & (s.quantity > 0)).fill_null(False) if free else odd
-    t = s.semi_join(s.filter(odd).select("account_id", "product_id"), ["account_id", "product_id"])
-    t = t.group_by("account_id", "product_id", quarter=_quarter_of(p, t.day)).agg(
-        revenue=t.revenue.sum(),
-        quantity=t.quantity.sum().fill_null(0),
-        counted=(t.quantity != 0).fill_null(False).max(),
-    )
-    spans = [(n, later) for n, quarters in enumerate(p.products["lookback_quarters"]) for later in range(quarters)]
-    reach = _keep(p, "spans", pd.DataFrame(spans, columns=["place", "later"]))
-    t = t.join(products, "product_id").join(reach, "place")
-    t = t.group_by("account_id", *(f"bit_{n}" for n in _words(p)), quarter=(t.quarter + t.later).cast("int32")).agg(
-        revenue=t.revenue.sum(), quantity=t.quantity.sum(), counted=t.counted.max()
-    )
-    held = (t.revenue > 0) & (~t.counted | (t.quantity > 0))
-    held = held | ((t.revenue >= 0) & t.counted & (t.quantity > 0)) if free else held
-    return t.group_by("account_id", "quarter").agg(
-        **{f"touched_{n}": t[f"bit_{n}"].bit_or() for n in _words(p)},
-        **{f"net_{n}": held.ifelse(t[f"bit_{n}"], 0).bit_or() for n in _words(p)},
-    )
-
-
-def _standing(p: Portfolio, products: ir.Table, quarters: ir.Table) -> ir.Table | None:
-    """What subscriptions, installations and snapshots prove on the last day of each quarter."""
-    quarters = quarters.select("quarter", "as_of")
-    parts = []
-    if p.spans is not None:
-        t = p.spans.join(
-            quarters,
-            [p.spans.start <= quarters.as_of, p.spans.stop.isnull() | (quarters.as_of < p.spans.stop)],
-        )
-        t = t.group_by("account_id", "product_id", "quarter").agg(quantity=t.quantity.sum())
-        parts.append(t.filter(t.quantity > 0).select("account_id", "product_id", "quarter"))
-    if p.snapshots is not None:
-        t = p.snapshots.join(quarters, p.snapshots.day == quarters.as_of)
-        parts.append(t.select("account_id", "product_id", "quarter"))
-    if not parts:
-        return None
-    t = reduce(lambda one, other: one.union(other), parts).join(products, "product_id")
-    bits = {f"standing_{n}": t[f"bit_{n}"].bit_or() for n in _words(p)}
-    return t.group_by("account_id", quarter=t.quarter.cast("int32")).agg(**bits)
+def _whole(value: int) -> ir.IntegerScalar:
+    return ibis.literal(value, "int64")
