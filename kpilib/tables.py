@@ -31,12 +31,12 @@ from kpilib.written import (
 STYLE = """
 .kpi-table { border-collapse: collapse; font-size: 0.9em; margin: 0.5em 0 1em; }
 .kpi-table caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.kpi-table th, .kpi-table td { text-align: left; vertical-align: top; max-width: 28em;
+.kpi-table th, .kpi-table td { text-align: left !important; vertical-align: top; max-width: 28em;
   padding: 0.25em 0.8em 0.25em 0; border-bottom: 1px solid #e8ecf0; overflow-wrap: anywhere; }
 .kpi-table thead th { color: #566270; font-weight: normal; border-bottom: 1px solid #c9d0d8;
   overflow-wrap: break-word; }
 .kpi-table tbody th { font-weight: normal; min-width: 5em; }
-.kpi-table .kpi-number { text-align: right; font-variant-numeric: tabular-nums; }
+.kpi-table .kpi-number { text-align: right !important; font-variant-numeric: tabular-nums; }
 .kpi-table td.kpi-number { white-space: nowrap; }
 .kpi-table .kpi-lines { white-space: pre-line; font-size: 0.85em; }
 .kpi-note { color: #566270; font-size: 0.85em; margin: 0.2em 0; }

@@ -12,7 +12,6 @@ import pytest
 
 from kpilib import kept, penetration, trace
 from kpilib.__main__ import measured
-from kpilib.engagement import load
 
 SHIPPED = Path(__file__).parent.parent / "data" / "complete_journey" / "engagement.toml"
 
