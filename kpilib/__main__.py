@@ -100,7 +100,7 @@ def trace(engagement: Path, account: str, quarter: str | None) -> None:
 @QUARTER
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     default=Path("reports"),
     show_default=True,
     help="Folder that receives ENGAGEMENT/QUARTER/.",
@@ -108,9 +108,11 @@ def trace(engagement: Path, account: str, quarter: str | None) -> None:
 def report(engagement: Path, quarter: str | None, out: Path) -> None:
     """Publish the quarterly pack."""
     from kpilib import pack
+    from kpilib.measures import degree
 
     book = _open(engagement)
     at = book.quarter(quarter or book.default_quarter()).label
+    degree.of(book, at)  # what cannot be measured is said before any notebook runs
     place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book))
     click.echo(f"Published {place / 'index.html'}")
 

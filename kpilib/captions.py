@@ -132,6 +132,7 @@ def segments(by_segment: pd.DataFrame) -> str:
     told = _clear_changes(large, "group", "group")
     known = large[large["group"] != "(not given)"]
     level = _first_and_last(known if len(known) else large, "group", "mean")
+    level = f"of the groups given, {level}" if 0 < len(known) < len(large) else level
     return told or _no_clear_change(large, "group", level)
 
 
@@ -150,8 +151,8 @@ def bands(table: pd.DataFrame) -> str:
     if not table["accounts"].sum():
         return "No customer is counted in any band"
     low = table.iloc[0]
-    who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])})"
-    title = f"{who} {are(low['accounts'])} in the lowest band, “{name(low['band'])}”"
+    who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {are(low['accounts'])}"
+    title = f"{who if low['accounts'] else 'No customer is'} in the lowest band, “{name(low['band'])}”"
     before = low.get("accounts_before")
     return title if missing(before) else f"{title}; before, {count(before)}"
 
@@ -201,12 +202,14 @@ def _clear_changes(table: pd.DataFrame, names: str, thing: str) -> str:
             parts.append(f"{word} in {several(found) if len(found) <= 3 else plural(len(found), thing)}")
     if parts and (rest := told.count("no clear change")):
         parts.append(f"no clear change in {plural(rest, f'other {thing}')}")
+    if parts and (rest := told.count("")):
+        parts.append(f"not judged: {plural(rest, thing)}")
     return upper("; ".join(parts))
 
 
 def _no_clear_change(table: pd.DataFrame, thing: str, level: str) -> str:
     judged = any(verdict(low, high) for low, high in zip(table["low"], table["high"], strict=True))
-    return f"No {thing} shows a clear change; {level}" if judged else level
+    return f"No {thing} shows a clear change; {level}" if judged else upper(level)
 
 
 def _first_and_last(table: pd.DataFrame, names: str, field: str) -> str:

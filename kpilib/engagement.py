@@ -24,13 +24,13 @@ from kpilib.quarters import Calendar, Quarter
 Words = tuple[str, ...]
 Where = dict[str, Any]
 
-KPIS_WITH_TARGETS = ("account_penetration_degree", "account_penetration_index")
+KPIS_WITH_TARGETS = ("account_penetration_degree",)
 
 
 class Model(BaseModel):
     """A part of the engagement: unknown keys are refused, values never change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Source(Model):
@@ -38,6 +38,8 @@ class Source(Model):
 
     ``path`` may be a glob, a list, or ``package:NAME/file`` for data inside an installed package.
     """
+
+    model_config = ConfigDict(str_strip_whitespace=False)  # a tab is a separator
 
     path: Words = ()
     sql: str | None = None
@@ -300,7 +302,7 @@ def files_of(path: str, folder: Path) -> list[Path]:
 STAND_INS: dict[str, Any] = {
     "client": "?",
     "data_from": Day.min,
-    "data_to": Day.min,
+    "data_to": Day.max,
     "evidence": [{"kind": "revenue", "rows": [{}]}],
     "catalogue": {"products": "as sold"},
 }
@@ -312,7 +314,8 @@ def _validated(raw: dict[str, Any]) -> tuple[Engagement | None, list[str]]:
     try:
         return Engagement.model_validate(raw, context=context), []
     except ValidationError as error:
-        problems = list(dict.fromkeys(_problem(each) for each in error.errors()))
+        told = [each for each in error.errors() if each["type"] != "too_short" or len(error.errors()) == 1]
+        problems = list(dict.fromkeys(_problem(each) for each in told))
         mended = _mended(raw, [each["loc"] for each in error.errors()])
     try:
         return Engagement.model_validate(mended, context=context), problems
@@ -343,7 +346,7 @@ def _problem(error: Any) -> str:
         return f"{key!r} is missing. Add it; data/README.md describes it"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
-    hint = " Shares are written 0.42, not 42." if error["loc"][0] == "targets" else ""
+    hint = " Shares are written 0.42, not 42." if error["loc"][0] == "targets" and error["loc"][-1] == "value" else ""
     return f"{key}: {error['msg']}, not {error['input']!r}.{hint}"
 
 
@@ -422,6 +425,10 @@ def _time_contradictions(engagement: Engagement) -> list[str]:
                 engagement.calendar.parse(each.quarter)
             except QuarterError as error:
                 found.append(f"{key}[{number}].quarter: {error}")
+                continue
+            if key == "control_totals" and engagement.calendar.parse(each.quarter) not in engagement.quarters:
+                span = f"{engagement.quarters[0]} to {engagement.quarters[-1]}" if engagement.quarters else "nothing"
+                found.append(f"{key}[{number}].quarter: {each.quarter} lies outside the data, which cover {span}")
     for number, each in enumerate(engagement.evidence, 1):
         if each.kind == "snapshot" and each.date:
             found += _snapshot_day(f"evidence[{number}].date", each.date, engagement)
@@ -447,6 +454,7 @@ def _product_contradictions(engagement: Engagement) -> list[str]:
         found += [f"catalogue.products: {listed(twice)} named twice"] if twice else []
         found += [f"catalogue: {listed(both)} both in products and outside"] if both else []
         named = {f"eligibility[{n}].products": each.products for n, each in enumerate(engagement.eligibility, 1)}
+        named |= {f"evidence[{n}].products": each.products for n, each in enumerate(engagement.evidence, 1)}
         named["lookback_by_product"] = tuple(engagement.lookback_by_product)
         for key, each in named.items():
             found += [

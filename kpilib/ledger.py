@@ -34,19 +34,22 @@ def text(book: Book) -> str:
 def controls(book: Book) -> pd.DataFrame:
     """Compare totals as finance states them with the kit's own.
 
+    Revenue is that of every line used in the quarter, whoever's it is; accounts are those of the base.
+
     Returns
     -------
     quarter, total (revenue or accounts), stated, measured, difference (measured less stated; Decimal).
     """
-    rows = []
+    monthly, rows = book.table("monthly"), []
     for each in book.engagement.control_totals:
-        pairs = counts.pairs(book, quarters=[book.quarter(each.quarter).label])
-        revenue = sum((amount for amount in pairs["revenue_quarter"] if amount is not None), Decimal(0))
-        measured = {"revenue": revenue, "accounts": Decimal(int(pairs["accounts"].sum()))}
+        at = book.quarter(each.quarter)
+        inside = monthly["month"].map(lambda month, at=at: at.first_day <= month <= at.last_day).astype(bool)
+        accounts = int(counts.pairs(book, quarters=[at.label])["accounts"].sum())
+        measured = {"revenue": sum(monthly.loc[inside, "revenue"], Decimal(0)), "accounts": Decimal(accounts)}
         for total, value in measured.items():
             stated = getattr(each, total)
             if stated is not None:
-                rows.append((each.quarter, total, Decimal(stated), value, value - Decimal(stated)))
+                rows.append((at.label, total, Decimal(stated), value, value - Decimal(stated)))
     return pd.DataFrame(rows, columns=["quarter", "total", "stated", "measured", "difference"])
 
 
@@ -160,4 +163,6 @@ def _entry(each: dict) -> str:
 
 def _control(each: dict) -> str:
     agree = "agrees" if not each["difference"] else f"differs by {each['difference']:+,.2f}"
-    return f"  {each['quarter']} {each['total']}: stated {each['stated']:,}, measured {each['measured']:,} ({agree})"
+    places = 2 if each["total"] == "revenue" else 0
+    stated, measured = (f"{each[name]:,.{places}f}" for name in ("stated", "measured"))
+    return f"  {each['quarter']} {each['total']}: stated {stated}, measured {measured} ({agree})"

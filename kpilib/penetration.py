@@ -19,6 +19,7 @@ from kpilib.measures.bands import who
 from kpilib.measures.change import Change, last_year, previous
 from kpilib.measures.change import between as change
 from kpilib.measures.headline import Headline, headline
+from kpilib.measures.degree import products_on_sale
 from kpilib.measures.offers import account, index, states
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "lapsing",
     "last_year",
     "previous",
+    "products_on_sale",
     "products_per_account",
     "states",
     "who",

@@ -2,21 +2,20 @@
 
 A holding is one bit. The catalogue gives every product a place, 63 places make a word, and one word per quarter
 is all that is kept of what an account bought in it: a trailing window is the union of its quarters' words. Only
-pairs of account and product that have a return can be sold and yet not held; those are added up line by line.
+pairs of account and product with a return can be sold and yet not held; their lines are added up one by one.
 
 Everything is said in Ibis. No engine is asked to shift a bit: a place looks its bit up in a short list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from math import log2
 from operator import or_
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -25,62 +24,65 @@ import pandas as pd
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from kpilib.portfolio import Portfolio
+    from kpilib.facts.portfolio import Portfolio
     from kpilib.quarters import Quarter
 
 WORD = 63
-BOUGHT = -(1 << 63)  # the 64th bit of an account's first word: anything was bought at all
+BOUGHT = -(1 << 63)  # the 64th bit of an account's first word: it bought anything at all
 PLACES = (1 << WORD) - 1
 MONEY = "decimal(18, 4)"
-BEGINNING, END_OF_TIME = date(1, 1, 1), date(9999, 12, 31)
-NETTED, STANDING = 0, 1
+TOTAL = "decimal(38, 4)"
+BEGINNING, NEVER = date(1, 1, 1), date(9999, 12, 31)
+SOLD, RUNNING, SEEN = range(3)
 GROUPS_IN_MEMORY = 2_000_000_000  # bytes
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
-    """Compute what every account could hold and holds at the end of every quarter, and keep it as Parquet.
+    """Compute what every account could hold and holds at the end of every quarter; keep it as Parquet.
 
-    One row per account and quarter in which the account is on file or active, ordered by both:
+    One row per account and quarter in which the account is on file or active, ordered by quarter and account:
 
-    - ``account_id``, ``quarter`` (:attr:`kpilib.quarters.Quarter.index`)
-    - ``on_file``: joined on or before the quarter's last day, and not left by then
-    - ``active``: bought anything in the engagement's look-back, or stands in a subscription, installation or snapshot
-    - ``possible_0``, ``proven_0``, ``possible_1``, ...: 63 products each, the first in the lowest bit. Held is
-      ``proven & possible``; what is proven though not possible stays visible
-    - ``revenue_quarter``, ``revenue_window``: every line, positive or negative, of the quarter and of the look-back
+    - ``account_id``; ``quarter``, its index
+    - ``on_file``: joined by the quarter's last day and not yet left
+    - ``active``: bought anything within the engagement's look-back, or stands in a subscription, an
+      installation or a snapshot; in the catalogue or not, and before returns
+    - ``possible_0``, ``proven_0``, ``possible_1``, ...: 63 products each, the first in the lowest bit. An
+      account holds ``proven & possible``; what is proven though not possible stays to be seen
+    - ``revenue_quarter``, ``revenue_window``: of every line, in the quarter and in the look-back
 
     Raises
     ------
     KpiError
-        Whatever reading the facts finds at fault, where the engine reads them only now.
+        Where the facts, read only now, turn out to be at fault.
     """
-    with _Bench(portfolio, path) as bench:
+    bench = _Bench(portfolio, path)
+    try:
         lines = _lines(bench)
         returned = bench.keep("returned", _returned(bench, lines))
         stays = bench.keep("stays", _stays(bench, lines, returned))
         dated = bench.keep("dated", _dated(bench, stays))
-        quarterly = bench.directly("quarterly", _quarterly(bench, lines))
-        rows = _positions(bench, _windows(bench, quarterly), returned, dated)
-        _copy(portfolio, rows, path)
+        quarterly = bench.keep_small("quarterly", _quarterly(bench, lines))
+        bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path)
+    finally:
+        bench.clear()
 
 
 def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> int:
-    """Count holdings that are proven and yet not possible as of a quarter: sold before launch, or not eligible."""
-    words = _Words(portfolio.products)
+    """Count holdings that are proven but not possible at a quarter's end: not eligible, or not on offer."""
+    bits = ibis.udf.scalar.builtin(_bit_count, name="bit_count", signature=(("int64",), "int8"))
     rows = portfolio.con.read_parquet(path)
     rows = rows.filter(rows.quarter == quarter)
-    counts = [_bits(rows[f"proven_{word}"] & ~rows[f"possible_{word}"]).sum() for word in words]
-    return sum(int(count.execute() or 0) for count in counts)
+    unplaced = [bits(rows[f"proven_{n}"] & ~rows[f"possible_{n}"]) for n in _Words(portfolio.products)]
+    return int(sum(unplaced).sum().execute() or 0)
 
 
-@ibis.udf.scalar.builtin(name="bit_count")
-def _bits(word: int) -> int:
-    """Count the bits of a word, which Ibis has no name for."""
+def _bit_count(word: Any) -> Any:
+    """Stand for the engine's own function, which Ibis has no name for."""
 
 
 @dataclass(frozen=True)
 class _Words:
-    """The catalogue as bits, 63 products to a word, in catalogue order."""
+    """The catalogue as bits, in its own order; iterating gives the words' numbers."""
 
     products: pd.DataFrame
 
@@ -89,153 +91,368 @@ class _Words:
 
     @property
     def outside(self) -> int:
-        """The place of all that lies outside the catalogue: after the last product."""
+        """The place that stands for everything outside the catalogue."""
         return len(self.products)
 
-    def mask(self, word: int, chosen: Sequence[bool]) -> ir.IntegerScalar:
-        """Set the bits of the chosen products."""
+    def mask(self, word: int, chosen: Iterable[bool]) -> int:
+        """Set the bits of the chosen products; ``chosen`` tells of each in turn."""
         places = (place for place, each in enumerate(chosen) if each and place // WORD == word)
-        return _whole(sum(1 << place % WORD for place in places))
+        return sum(1 << place % WORD for place in places)
 
-    def bit(self, word: int, place: ir.IntegerColumn, bought: bool = False) -> ir.IntegerColumn:
-        """Look up the bit of a place, with the mark of a purchase where asked for."""
+    def bit(self, word: int, place: ir.IntegerValue, bought: bool = False) -> ir.IntegerValue:
+        """Look up the bit of a place, marked as a purchase where asked."""
         mark = BOUGHT if bought and word == 0 else 0
-        bits = [1 << each % WORD if each // WORD == word else 0 for each in range(self.outside)]
-        return ibis.array([_whole(each | mark) for each in [*bits, 0]])[place]
-
-    def lookbacks(self) -> dict[int, list[bool]]:
-        """Tell for every look-back, in quarters, which products have it."""
-        quarters = self.products["lookback_quarters"].astype(int)
-        return {each: list(quarters == each) for each in sorted(set(quarters))}
+        bits = [1 << n % WORD if n // WORD == word else 0 for n in range(self.outside)]
+        return ibis.literal([each + mark for each in [*bits, 0]], "array<int64>")[place]
 
 
 @dataclass
 class _Bench:
-    """The tables positions are computed from: numbers in place of names, and gone when done."""
+    """The tables that positions are made from, with numbers for names; gone once cleared."""
 
     portfolio: Portfolio
     path: Path
-    names: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> _Bench:
-        self.words = _Words(self.portfolio.products)
-        self.products = self.keep("products", _products(self.words))
-        self.quarters = self.keep("quarters", _quarters(self.portfolio, self.words))
-        self.days = self.keep("days", _days(self.portfolio.quarters))
-        self.accounts = self.keep("accounts", _accounts(self.portfolio, self.words))
-        return self
+    @cached_property
+    def words(self) -> _Words:
+        return _Words(self.portfolio.products)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for name in self.names:
-            self.portfolio.con.drop_table(name, database=("temp", "main"), force=True)
-        self.scratch.unlink(missing_ok=True)
+    @cached_property
+    def products(self) -> ir.Table:
+        names = self.portfolio.products["product_id"].astype("str")
+        rows = pd.DataFrame({"product_id": names, "place": range(len(names))})
+        return self.keep("products", rows.astype({"place": "int16"}))
 
-    @property
-    def scratch(self) -> Path:
-        """The numbered lines, as long as positions are being computed."""
-        return self.path.with_name(f"{self.path.name}.lines")
+    @cached_property
+    def quarters(self) -> ir.Table:
+        return self.keep("quarters", _quarters(self.portfolio, self.words))
+
+    @cached_property
+    def days(self) -> ir.Table:
+        return self.keep("days", _days(self.portfolio.quarters))
+
+    @cached_property
+    def accounts(self) -> ir.Table:
+        return self.keep("accounts", _accounts(self.portfolio, self.words))
 
     @property
     def lookback(self) -> int:
         """Quarters in the engagement's own window."""
         return self.portfolio.engagement.lookback_months // 3
 
+    @property
+    def scratch(self) -> Path:
+        """Where the numbered lines lie while they are needed."""
+        return self.path.with_name(f"{self.path.name}.lines")
+
     def keep(self, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
-        """Compute a table once."""
-        self.names.append(f"positions_{name}")
-        return self.portfolio.con.create_table(self.names[-1], rows, temp=True)
+        """Compute a table once, for all that reads it."""
+        self.kept.append(f"positions_{name}")
+        return self.portfolio.con.create_table(self.kept[-1], rows, temp=True)
 
-    def directly(self, name: str, rows: ir.Table) -> ir.Table:
-        """Compute a table whose groups are small numbers: DuckDB then addresses them without hashing.
+    def keep_small(self, name: str, rows: ir.Table) -> ir.Table:
+        """The same for groups that are small numbers: DuckDB then finds them without hashing.
 
-        It sets memory aside for every group there could be, in every thread; hence the limit.
+        It sets memory aside for every group there could be, once per thread; hence the limit.
         """
-        threads = self.portfolio.con.raw_sql("select current_setting('threads')").fetchone()[0]
-        state = 16 * (2 + len(list(self.words)))
-        bits = int(log2(GROUPS_IN_MEMORY / state / threads))
-        self.portfolio.con.raw_sql(f"set perfect_ht_threshold = {min(bits, 32)}")
+        threads = self.run("select current_setting('threads')").fetchone()[0]
+        group = 16 * (2 + len(list(self.words)))
+        self.run(f"set perfect_ht_threshold = {int(log2(GROUPS_IN_MEMORY / group / threads))}")
         try:
             return self.keep(name, rows)
         finally:
-            self.portfolio.con.raw_sql("reset perfect_ht_threshold")
+            self.run("reset perfect_ht_threshold")
 
+    def copy(self, rows: ir.Table, path: Path, options: str = "") -> None:
+        """Write Parquet; Ibis's own way of doing it trips over an apostrophe in the path."""
+        file = str(path).replace("'", "''")
+        self.run(f"copy ({self.portfolio.con.compile(rows)}) to '{file}' (format parquet{options})")
 
-def _products(words: _Words) -> pd.DataFrame:
-    names = words.products["product_id"].astype("str")
-    return pd.DataFrame({"product_id": names, "place": range(words.outside)}).astype({"place": "int16"})
+    def run(self, sql: str) -> Any:
+        return self.portfolio.con.raw_sql(sql)
+
+    def clear(self) -> None:
+        for name in self.kept:
+            self.portfolio.con.drop_table(name, database=("temp", "main"), force=True)
+        self.portfolio.con.drop_view("positions_lines", force=True)
+        self.scratch.unlink(missing_ok=True)
 
 
 def _quarters(portfolio: Portfolio, words: _Words) -> pd.DataFrame:
-    """What the catalogue offers at the end of every quarter, and which eligibility rules are in force."""
+    """Every quarter's last day, what the catalogue offers on it, and the rules then in force (its era)."""
     eras = _eras(portfolio)
-    rows = [
-        {"quarter": each.index, "as_of": each.last_day, "era": eras.index(_in_force(portfolio, each))}
-        | {f"offered_{word}": _offered(portfolio, each, words, word) for word in words}
-        for each in portfolio.quarters
-    ]
+    offers = zip(portfolio.products["launched"], portfolio.products["retired"], strict=True)
+    stretches = list(offers)
+    rows = []
+    for each in portfolio.quarters:
+        there = [_covers(each, start, stop) for start, stop in stretches]
+        row = {"quarter": each.index, "as_of": each.last_day, "era": eras.index(_in_force(portfolio, each))}
+        rows.append(row | {f"offered_{n}": words.mask(n, there) for n in words})
     return pd.DataFrame(rows).astype({"quarter": "int16", "era": "int16"})
-
-
-def _offered(portfolio: Portfolio, quarter: Quarter, words: _Words, word: int) -> int:
-    stretches = zip(portfolio.products["launched"], portfolio.products["retired"], strict=True)
-    there = [_in(quarter, start, stop) for start, stop in stretches]
-    return words.mask(word, there).op().value
-
-
-def _in(quarter: Quarter, start: Any, stop: Any) -> bool:
-    """Whether a half-open stretch of days covers a quarter's last day; a missing end is open."""
-    return (pd.isna(start) or start <= quarter.last_day) and (pd.isna(stop) or quarter.last_day < stop)
-
-
-def _in_force(portfolio: Portfolio, quarter: Quarter) -> tuple[int, ...]:
-    rules = enumerate(portfolio.eligibility)
-    return tuple(n for n, rule in rules if _in(quarter, rule.start, rule.stop))
-
-
-def _eras(portfolio: Portfolio) -> list[tuple[int, ...]]:
-    """The sets of eligibility rules that are in force together at some quarter's end."""
-    return list(dict.fromkeys(_in_force(portfolio, each) for each in portfolio.quarters))
 
 
 def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
     rows = [
-        (each.first_day + timedelta(days), each.index)
+        (each.first_day + timedelta(number), each.index)
         for each in quarters
-        for days in range((each.last_day - each.first_day).days + 1)
+        for number in range((each.last_day - each.first_day).days + 1)
     ]
     return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int16"})
 
 
+def _covers(quarter: Quarter, start: Any, stop: Any) -> bool:
+    """Whether a half-open stretch of days, open where an end is missing, holds the quarter's last day."""
+    begun = pd.isna(start) or start <= quarter.last_day
+    return bool(begun and (pd.isna(stop) or quarter.last_day < stop))
+
+
+def _in_force(portfolio: Portfolio, quarter: Quarter) -> tuple[int, ...]:
+    rules = enumerate(portfolio.eligibility)
+    return tuple(number for number, each in rules if _covers(quarter, each.start, each.stop))
+
+
+def _eras(portfolio: Portfolio) -> list[tuple[int, ...]]:
+    """The sets of eligibility rules that are in force together, each once."""
+    return list(dict.fromkeys(_in_force(portfolio, each) for each in portfolio.quarters))
+
+
 def _accounts(portfolio: Portfolio, words: _Words) -> ir.Table:
-    """Accounts numbered in the order of their ids, with what they are eligible for in every era."""
+    """Accounts, numbered in the order of their ids, and what is open to them in every era."""
     accounts = portfolio.accounts
-    eligible = {
-        f"eligible_{era}_{word}": _eligible(portfolio, rules, words, word)
+    opened = {
+        f"open_{era}_{n}": _opened(portfolio, rules, words, n)
         for era, rules in enumerate(_eras(portfolio))
-        for word in words
+        for n in words
     }
-    return accounts.select(
+    numbered = accounts.select(
         "account_id",
         number=ibis.row_number().over(order_by=accounts.account_id).cast("int32"),
         joined_on=accounts.joined_on.fill_null(BEGINNING),
-        left_on=accounts.left_on.fill_null(END_OF_TIME),
-        **eligible,
-    ).order_by("number")
+        left_on=accounts.left_on.fill_null(NEVER),
+        **opened,
+    )
+    return numbered.order_by("number")
 
 
-def _eligible(portfolio: Portfolio, in_force: Iterable[int], words: _Words, word: int) -> ir.IntegerValue:
-    """Products under no rule, and those that any rule in force opens to the account."""
+def _opened(portfolio: Portfolio, in_force: tuple[int, ...], words: _Words, word: int) -> ir.IntegerValue:
+    """Products that no rule speaks of, and those that a rule in force opens to the account."""
     names = portfolio.products["product_id"]
-    ruled = {name for rule in portfolio.eligibility for name in rule.products}
-    rules = [portfolio.eligibility[n] for n in in_force]
-    opened = [
-        rule.condition(portfolio.accounts).ifelse(words.mask(word, names.isin(rule.products)), _whole(0))
-        for rule in rules
-        if any(words.mask(word, names.isin(rule.products)).op().value for _ in [0])
-    ]
-    return reduce(or_, opened, words.mask(word, ~names.isin(ruled)))
+    ruled = {name for each in portfolio.eligibility for name in each.products}
+    opened = _whole(words.mask(word, ~names.isin(ruled)))
+    for rule in (portfolio.eligibility[number] for number in in_force):
+        mask = words.mask(word, names.isin(rule.products))
+        if mask:
+            opened = opened | rule.condition(portfolio.accounts).ifelse(_whole(mask), _whole(0))
+    return opened
+
+
+def _lines(bench: _Bench) -> ir.Table:
+    """Every line with numbers for names: the client's facts are read once, and wait on disk."""
+    sales, invoices = bench.portfolio.sales, bench.portfolio.invoices
+    quantity = ("quantity",) if sales is not None and _any_quantity(sales) else ()
+    parts = [] if sales is None else [sales]
+    if invoices is not None:
+        parts.append(invoices.mutate(product_id=ibis.null("string"), quantity=ibis.null(MONEY)))
+    columns = ("account_id", "product_id", "day", "revenue", *quantity)
+    parts = [_placed(bench, each.select(*columns)).join(bench.days, "day") for each in parts]
+    lines = [each.select("number", "quarter", "place", "revenue", *quantity) for each in parts]
+    # read three times at once: packing them would cost more than it saves
+    uncompressed = ", compression uncompressed, dictionary_size_limit 1"
+    bench.copy(ibis.union(*lines or [_silence(bench).limit(0)]), bench.scratch, uncompressed)
+    return bench.portfolio.con.read_parquet(bench.scratch, table_name="positions_lines")
+
+
+def _any_quantity(sales: ir.Table) -> bool:
+    """Whether any line has a quantity; known without reading where the client sends none."""
+    return bool(sales.filter(sales.quantity.notnull()).limit(1).count().execute())
+
+
+def _placed(bench: _Bench, rows: ir.Table) -> ir.Table:
+    """Put numbers in place of accounts and products."""
+    accounts = bench.accounts.select("account_id", "number")
+    rows = rows.left_join(bench.products, "product_id").join(accounts, "account_id")
+    return rows.mutate(place=rows.place.fill_null(bench.words.outside).cast("int16"))
+
+
+def _silence(bench: _Bench) -> ir.Table:
+    """A line of nothing for every account and quarter, so that silent quarters are no special case."""
+    every = bench.accounts.select("number").cross_join(bench.quarters.select("quarter"))
+    place = _short(bench.words.outside)
+    return every.select("number", "quarter", place=place, revenue=ibis.literal(0).cast(MONEY))
+
+
+def _returned(bench: _Bench, lines: ir.Table) -> ir.Table:
+    """For every account the products of which it ever gave something back, or was credited for."""
+    back = lines.revenue < 0
+    if "quantity" in lines.columns:
+        back = back | (lines.quantity < 0)
+    few = lines.filter(back & (lines.place < bench.words.outside))
+    words = {f"returned_{n}": bench.words.bit(n, few.place).bit_or() for n in bench.words}
+    table = bench.accounts.select("number").left_join(few.group_by("number").agg(**words), "number")
+    return table.select("number", **{name: table[name].fill_null(0) for name in words})
+
+
+def _stays(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
+    """What counts from one quarter's end until before another's, to be added up as of each.
+
+    A line of a pair with returns counts for its product's look-back, a subscription while it runs, a snapshot once.
+    """
+    quantity = ("quantity",) if "quantity" in lines.columns else ()
+    parts = [_netted(bench, lines, returned)]
+    if bench.portfolio.spans is not None:
+        parts.append(_running(bench, bench.portfolio.spans))
+    if bench.portfolio.snapshots is not None:
+        parts.append(_seen(bench, bench.portfolio.snapshots))
+    types = {"evidence": "int8", "opens": "int32", "closes": "int32", "revenue": MONEY}
+    columns = ("evidence", "number", "place", "opens", "closes", "revenue", *quantity)
+    return ibis.union(*(each.cast(types).select(*columns) for each in parts))
+
+
+def _netted(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
+    """Every line of the pairs that have a return."""
+    lines = lines.join(returned, "number")
+    hits = [(lines[f"returned_{n}"] & bench.words.bit(n, lines.place)) != 0 for n in bench.words]
+    lines = lines.filter(reduce(or_, hits))
+    lookback = ibis.array([int(each) for each in bench.portfolio.products["lookback_quarters"]])
+    return lines.mutate(evidence=SOLD, opens=lines.quarter, closes=lines.quarter + lookback[lines.place])
+
+
+def _running(bench: _Bench, spans: ir.Table) -> ir.Table:
+    """Subscriptions and installations; their quantity takes the place of revenue."""
+    first_month = bench.portfolio.engagement.calendar.fiscal_year_start
+    opens, closes = (_quarter_of(each, first_month) for each in (spans.start, spans.stop.fill_null(NEVER)))
+    rows = _placed(bench, spans.mutate(opens=opens, closes=closes, revenue=spans.quantity))
+    return rows.mutate(evidence=RUNNING, quantity=ibis.null(MONEY))
+
+
+def _seen(bench: _Bench, snapshots: ir.Table) -> ir.Table:
+    """Snapshots, each of which speaks for its own day."""
+    ends = bench.quarters.select("quarter", day="as_of")
+    rows = _placed(bench, snapshots).join(ends, "day")
+    opens = {"opens": rows.quarter, "closes": rows.quarter + 1}
+    return rows.mutate(evidence=SEEN, revenue=1, quantity=ibis.null(MONEY), **opens)
+
+
+def _quarter_of(day: ir.DateValue, first_month: int) -> ir.IntegerValue:
+    """Index of the quarter a day lies in, as :meth:`kpilib.quarters.Calendar.containing` has it."""
+    return (day.year() * 12 + day.month() - first_month) // 3
+
+
+def _dated(bench: _Bench, stays: ir.Table) -> ir.Table:
+    """Per account, the words of what the stays prove at every quarter's end: ``dated_QUARTER_WORD``."""
+    free = bench.portfolio.engagement.free_items_count
+    quarters = [each.index for each in bench.portfolio.quarters]
+    held = {f"held_{each}": _held(stays, each, free) for each in quarters}
+    pairs = stays.group_by("evidence", "number", "place").agg(**held)
+    standing = (pairs.evidence != SOLD).ifelse(_whole(BOUGHT), _whole(0))
+    bits = {f"bit_{n}": bench.words.bit(n, pairs.place) for n in bench.words}
+    pairs = pairs.mutate(bits | {"bit_0": bits["bit_0"] | standing})
+    words = {
+        f"dated_{each}_{n}": pairs[f"held_{each}"].ifelse(pairs[f"bit_{n}"], 0).bit_or()
+        for n in bench.words
+        for each in quarters
+    }
+    return pairs.group_by("number").agg(**words)
+
+
+def _held(stays: ir.Table, quarter: int, free_items_count: bool) -> ir.BooleanValue:
+    """Net revenue above zero and, where anything was moved, net quantity too."""
+    counts = (stays.opens <= quarter) & (quarter < stays.closes)
+    revenue = stays.revenue.sum(where=counts)
+    if "quantity" not in stays.columns:
+        return revenue > 0
+    quantity = stays.quantity.sum(where=counts)
+    moved = (stays.quantity != 0).any(where=counts).fill_null(False)
+    held = (revenue > 0) & (~moved | (quantity > 0))
+    return held | ((quantity > 0) & (revenue >= 0)) if free_items_count else held
+
+
+def _quarterly(bench: _Bench, lines: ir.Table) -> ir.Table:
+    """What every account bought in every quarter, as words, and its revenue."""
+    free = bench.portfolio.engagement.free_items_count and "quantity" in lines.columns
+    silence = _silence(bench)
+    lines = lines.union(silence.mutate(quantity=ibis.null(MONEY)) if "quantity" in lines.columns else silence)
+    words = {}
+    for n in bench.words:
+        bit, bought = (bench.words.bit(n, lines.place, bought=each) for each in (False, True))
+        given = (lines.quantity > 0).ifelse(bit, 0) if free else 0
+        words[f"word_{n}"] = (lines.revenue > 0).ifelse(bought, given).bit_or()
+    return lines.group_by("quarter", "number").agg(revenue=lines.revenue.sum(), **words)
+
+
+def _windows(bench: _Bench, quarterly: ir.Table) -> ir.Table:
+    """The same over trailing windows: revenue and activity over the engagement's, each product over its own."""
+    lookbacks = bench.portfolio.products["lookback_quarters"].astype(int)
+    over = {
+        each: ibis.window(group_by="number", order_by="quarter", preceding=each - 1, following=0)
+        for each in {bench.lookback, *lookbacks}
+    }
+    own = over[bench.lookback]
+    united = {
+        f"word_{n}_{each}": quarterly[f"word_{n}"].bit_or().over(over[each]) for n in bench.words for each in over
+    }
+    rows = quarterly.mutate(revenue_window=quarterly.revenue.sum().over(own), **united)
+    words = {
+        f"word_{n}": reduce(
+            or_, (rows[f"word_{n}_{each}"] & _whole(bench.words.mask(n, lookbacks == each)) for each in over)
+        )
+        for n in bench.words
+    }
+    return rows.mutate(bought=rows[f"word_0_{bench.lookback}"] < 0, **words)
+
+
+def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.Table) -> ir.Table:
+    """One row per account and quarter, in order; without those neither on file nor active."""
+    accounts = bench.accounts.join(returned, "number")
+    rows = windows.join(accounts, "number").join(bench.quarters, "quarter")
+    rows = rows.left_join(_stacked(bench, dated), [("number", "dated_number"), ("quarter", "dated_quarter")])
+    words = {}
+    for n in bench.words:
+        dated_word = rows[f"dated_{n}"].fill_null(0)
+        words[f"possible_{n}"] = _open(bench, rows, n) & rows[f"offered_{n}"]
+        words[f"proven_{n}"] = (rows[f"word_{n}"] & ~rows[f"returned_{n}"]) | (dated_word & PLACES)
+    rows = rows.mutate(
+        on_file=(rows.joined_on <= rows.as_of) & (rows.as_of < rows.left_on),
+        active=rows.bought | (rows.dated_0.fill_null(0) < 0),
+        **words,
+    )
+    rows = rows.filter(rows.on_file | rows.active).order_by("quarter", "number")
+    return rows.select(
+        "account_id",
+        rows.quarter.cast("int32").name("quarter"),
+        "on_file",
+        "active",
+        *words,
+        revenue_quarter=_money(bench, rows.revenue),
+        revenue_window=_money(bench, rows.revenue_window),
+    )
+
+
+def _money(bench: _Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
+    """An amount; undefined, not 0, where the client gives no revenue at all."""
+    given = bench.portfolio.sales is not None or bench.portfolio.invoices is not None
+    return amount.cast(TOTAL) if given else ibis.null(TOTAL)
+
+
+def _stacked(bench: _Bench, dated: ir.Table) -> ir.Table:
+    """One row per account and quarter, of what is one column per quarter."""
+    quarters = [each.index for each in bench.portfolio.quarters]
+    words = {f"dated_{n}": ibis.array([dated[f"dated_{each}_{n}"] for each in quarters]).unnest() for n in bench.words}
+    return dated.select(dated_number="number", dated_quarter=_short(quarters).unnest(), **words)
+
+
+def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
+    """What was open to the account under the rules in force at the quarter's end."""
+    eras = range(len(_eras(bench.portfolio)))
+    if len(eras) == 1:
+        return rows[f"open_0_{word}"]
+    return ibis.cases(*((rows.era == era, rows[f"open_{era}_{word}"]) for era in eras), else_=0)
+
+
+def _short(value: int | list[int]) -> ir.Value:
+    # DuckDB takes bare numbers for INTEGERs, whatever Ibis thinks of them
+    return ibis.literal(value).cast("array<int16>" if isinstance(value, list) else "int16")
 
 
 def _whole(value: int) -> ir.IntegerScalar:

@@ -49,6 +49,8 @@ def _figures(found: Figures) -> Iterator[list[str]]:
     yield ["Products per account", _two(found["products_per_account"]), f"of {found['products']} on sale"]
     if index:
         yield ["Account penetration index", per_cent(index["value"]), f"reading: {index['reading']}"]
+        if index["logging_coverage"] is not None:
+            yield ["  logging coverage", per_cent(index["logging_coverage"]), "held slots with a record"]
     yield ["Lapsing holdings", count(found["lapsing"]), "past twice their usual interval"]
     yield ["Revenue of the quarter", money(_decimal(found["revenue_quarter"])), ""]
     yield [f"  of the {found['lookback_months']} months", money(_decimal(found["revenue_window"])), ""]

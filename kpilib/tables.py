@@ -193,6 +193,8 @@ def products(by_product: pd.DataFrame, currency: str | None = None) -> Html:
 def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
     """Show the accounts to look at (``penetration.who``), with their attributes as given."""
     table = needing(who, "account_id", "possible", "held", "degree")
+    if table.empty:
+        return prose(["No customer is in this band."])
     first = [
         text("account_id", "Customer"),
         text("name", "Name"),
@@ -209,7 +211,7 @@ def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
     known = {column.field for column in (*first, *last)}
     own = [text(each, name(each)) for each in table if each not in known]
     order = ["Products that most others have come first."]
-    return show(table, [*first, *own, *last], "Customers to look at", order)
+    return show(table, [*first, *last, *own], "Customers to look at", order)
 
 
 def readings(sources: pd.DataFrame) -> Html:

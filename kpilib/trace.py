@@ -101,9 +101,9 @@ def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int,
         "last_evidence": last.get("day"),
         "file": last.get("file"),
         "record": last.get("record"),
-        "lines": len(sold),
-        "net_quantity": _sum(sold["quantity"]),
-        "net_revenue": _sum(sold["revenue"]),
+        "lines": len(sold) or None,
+        "net_quantity": _sum(sold["quantity"]) if len(sold) else None,
+        "net_revenue": _sum(sold["revenue"]) if len(sold) else None,
     }
 
 

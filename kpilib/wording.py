@@ -7,7 +7,7 @@ Functions that may have nothing to say return None; :func:`said` keeps the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -110,7 +110,7 @@ def usable(share: float, allowed: float) -> str:
     """Say whether the data can carry the figures, by the share (0-1) of a table that is set aside."""
     if not share:
         return "The data can carry the figures: everything that was read is used."
-    most = f"{per_cent(share)} of what was read is set aside"
+    most = f"{per_cent(share)} of the revenue read (or of the rows, where they have none) is set aside"
     if share > allowed:
         return (
             f"The data cannot carry the figures as they are: {most}, and no more than {per_cent(allowed)} is allowed."
@@ -261,20 +261,25 @@ def counted(now: Row, base: str, months: int) -> str:
     return " ".join(said(f"n = {plural(now['n'], 'customer')}: {who}.", nothing_possible(now)))
 
 
-def definition(now: Row, base: str, months: int, evidence: Sequence[str], products: int) -> dict[str, str]:
+def definition(
+    now: Row, base: str, months: int, evidence: Sequence[str], products: int, lookbacks: Mapping[str, int] | None = None
+) -> dict[str, str]:
     """Fill the definition box: what the figure is, and what it counts.
 
-    ``evidence`` lists the kinds that prove a holding: sales, subscriptions, installed, snapshot.
+    ``evidence`` lists the kinds that prove a holding: sales, subscriptions, installed, snapshot; ``products`` is how
+    many are on sale; ``lookbacks`` gives the months of products that have a look-back of their own.
     """
     when = {"months": months, "day": day(now["as_of"])}
     proofs = [PROVES[kind].format(**when) for kind in dict.fromkeys(evidence)]
+    own = {product: own for product, own in (lookbacks or {}).items() if own != months}
+    proofs += [f"{name(product, most=48)}: {own[product]} months in place of {months}" for product in list(own)[:5]]
     return {
         "Figure": "Account penetration: the share of what a customer could buy that it has",
         "Formula": "100 × products it has ÷ products it could buy, averaged over customers",
         "Who is counted": upper(COUNTED[base].format(**when)),
         "What counts as having": upper("; or ".join(proofs)) or "Nothing is declared",
         "As of": f"{when['day']} (end of {quarter(now['quarter'])})",
-        "Products": count(products),
+        "Products on sale": count(products),
         "n": plural(now["n"], "customer"),
     }
 
@@ -340,6 +345,18 @@ def large_catalogue(products: int, shipped_bands: bool = True) -> str | None:
         f"The bands were not made for a catalogue of {count(products)} products: with more than "
         f"{SHIPPED_FOR}, good sellers stay far below them. Read the direction, or set your own."
     )
+
+
+def own_bands(segments: int) -> str | None:
+    """Say that the limits shown are not everybody's."""
+    if not segments:
+        return None
+    return "Some customers are measured against bands of their own; the limits shown are those of all others."
+
+
+def no_groups(groups: int) -> list[str]:
+    """Say that there is nothing to compare, where the engagement names no attribute."""
+    return [] if groups else ["The engagement names no attribute of customers to compare by."]
 
 
 def undated(attributes: Sequence[str]) -> str | None:

@@ -264,7 +264,11 @@ def portfolio(client: Client, con: Any) -> Any:
         return SimpleNamespace(condition=met, products=products, start=start, stop=stop)
 
     return SimpleNamespace(
-        engagement=SimpleNamespace(lookback_months=client.lookback_months, free_items_count=client.free_items_count),
+        engagement=SimpleNamespace(
+            lookback_months=client.lookback_months,
+            free_items_count=client.free_items_count,
+            calendar=client.quarters[0].calendar,
+        ),
         con=con, db=con.con, quarters=tuple(client.quarters), products=client.products,
         accounts=table("accounts", client.accounts),
         eligibility=tuple(rule(*each) for each in client.rules),

@@ -57,7 +57,7 @@ def products(
     """
     declared = engagement.catalogue
     if declared.products == "as sold":
-        seen = " union ".join(f"select product_id from {quoted(each)}" for each in evidence_views)
+        seen = " union ".join(f"select distinct product_id from {quoted(each)}" for each in evidence_views)
         rows = [
             (each[0],)
             for each in db.execute(f"select * from ({seen}) where product_id is not null order by 1").fetchall()

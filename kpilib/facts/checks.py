@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SAYS = {
     "no_account": "no account id",
     "unknown_account": "account id not in the accounts table, which is declared complete",
-    "unreadable_date": "date missing or not in the declared format",
+    "unreadable_date": "date missing, not in the declared format, or a different day in two declared formats",
     "outside_calendar": "date outside data_from to data_to",
     "unreadable_amount": "amount missing or not a number as declared",
     "unknown_product": "product not in the catalogue, not outside it, not mapped",
@@ -55,6 +56,7 @@ LEDGER = (
     "todo",
     "examples",
 )
+HASHED_AT_ONCE = 3_000_000
 EXAMPLE = (
     "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
 )
@@ -133,21 +135,26 @@ def used(rules: Rules, broken: Sequence[str]) -> str:
     return " and ".join(kept) or "true"
 
 
-def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str]) -> bool:
+def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: int) -> bool:
     """Whether any line equals an earlier one in the given columns.
 
-    A hash finds the few candidates, the columns themselves decide.
+    A hash finds the few candidates, some of the lines at a time so that memory stays small; the columns
+    themselves decide.
     """
     names = ", ".join(map(quoted, columns))
-    db.execute(
-        f"create or replace temp table candidates as select hash({names}) as h from {quoted(view)} "
-        "group by 1 having count(*) > 1"
-    )
-    found = db.execute(
-        f"select 1 from {quoted(view)} where hash({names}) in (select h from candidates) "
-        f"group by {names} having count(*) > 1 limit 1"
-    ).fetchone()
-    return found is not None
+    passes = min(8, 1 + rows // HASHED_AT_ONCE)
+    for turn in range(passes):
+        db.execute(
+            f"create or replace temp table candidates as select hash({names}) as h from {quoted(view)} "
+            f"where hash({names}) % {passes} = {turn} group by 1 having count(*) > 1"
+        )
+        found = db.execute(
+            f"select 1 from {quoted(view)} where hash({names}) in (select h from candidates) "
+            f"group by {names} having count(*) > 1 limit 1"
+        ).fetchone()
+        if found:
+            return True
+    return False
 
 
 def entry(label: str, rule: str, hits: int, examples: Sequence[str], action: str = "flagged") -> dict[str, object]:
@@ -226,6 +233,8 @@ def _totals(label: str, scanned: pd.DataFrame) -> pd.DataFrame:
     rows = [int(scanned.loc[each, "rows"].sum()) for each in (kept | ~kept, kept, ~kept)]
     net = [_decimal_sum(scanned.loc[each, "revenue"]) for each in (kept | ~kept, kept, ~kept)]
     gross = [_decimal_sum(scanned.loc[each, "gross"]) for each in (kept | ~kept, ~kept)]
+    if net[0] is not None:  # where there are amounts, none of them set aside is 0
+        net, gross = ([each or Decimal(0) for each in amounts] for amounts in (net, gross))
     return pd.DataFrame([(label, *rows, *net, *gross)], columns=TOTALS)
 
 

@@ -67,8 +67,11 @@ def _rule(number: int, declared: EligibilityRule, products: Sequence[str], attri
     for name, wanted in declared.where.items():
         _known(f"eligibility[{number}].where: {name!r}", name, attributes)
         if isinstance(wanted, dict):
-            for word in wanted:
-                _known(f"eligibility[{number}].where.{name}: {word!r}", word, [*COMPARISONS, "not"])
+            for word, limit in wanted.items():
+                key = f"eligibility[{number}].where.{name}.{word}"
+                _known(key, word, [*COMPARISONS, "not"])
+                if word != "not" and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+                    raise DataError(f"{key}: {limit!r} is not a number.", "", "Compare with a number, as in 50.")
     says = " and ".join(f"{name} is {_says(wanted)}" for name, wanted in declared.where.items())
     return Rule(
         lambda accounts: _all(accounts, declared.where),

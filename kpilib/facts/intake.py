@@ -138,6 +138,7 @@ def evidence(
     if declared.wide:
         select = _wide(db, declared, declared.wide, columns, f"evidence[{number}].wide")
     else:
+        columns = columns.tidied(db, ("account_id", "product_id"))
         repeat = _repeat(db, declared, columns.reading)
         select = f"select {_plain(declared, columns)}, {repeat} as repeat, {', '.join(PROVENANCE)} from {source}"
     product, join = "item_id", ""
@@ -159,7 +160,7 @@ def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading) -> str
     for key in keys:
         if key not in reading.columns:
             raise ColumnError(f"Source {reading.name!r}", "duplicate_key", key, list(reading.columns))
-    if not checks.repeated(db, reading.name, keys):
+    if not checks.repeated(db, reading.name, keys, reading.rows):
         return "false"
     same = ", ".join(map(quoted, keys))
     return f"(row_number() over (partition by {same} order by _file, _record) > 1)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def load(engagement: Engagement) -> Portfolio:
     """
     import ibis
 
-    con = ibis.duckdb.connect()
+    con = ibis.duckdb.connect(temp_directory=tempfile.gettempdir())
     db = con.con
     readings = sources.read(db, engagement)
     attributes = intake.accounts(db, engagement, readings)
@@ -91,10 +92,12 @@ def load(engagement: Engagement) -> Portfolio:
         intake.evidence(db, number, each, engagement, readings) for number, each in enumerate(engagement.evidence, 1)
     ]
     products = catalogue.products(db, engagement, readings, views)
+    _refuse_unknown_products(engagement, list(products["product_id"]))
     for key in SLOT_COLUMNS:
         if getattr(engagement, key) is not None:
             getattr(offers, key)(db, engagement, readings)
     judged = [_judged(db, name, label, engagement, rules) for name, label, rules in judged_tables(engagement)]
+    _refuse_multiplied_rows(db, engagement, readings, judged)
     parts = _parts(db, engagement)
     _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
     _slots(db, engagement)
@@ -280,15 +283,42 @@ def _missing_months(db: DuckDBPyConnection, engagement: Engagement, parts: set[s
         months.append(day)
         day = (day + timedelta(days=31)).replace(day=1)
     missing = [f"{each:%Y-%m}" for each in months if each not in delivered]
-    rows = [checks.entry("all lines", "month_without_lines", len(missing), missing)] if missing else []
+    rows = [checks.entry("all lines", "month_without_lines", len(missing), [", ".join(missing)])] if missing else []
     return [pd.DataFrame(rows, columns=checks.LEDGER)]
 
 
+def _refuse_multiplied_rows(
+    db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Reading], judged: list[Judged]
+) -> None:
+    """A join of the intake must never make two rows of one: that would reconcile and be wrong."""
+    for number, (each, found) in enumerate(zip(engagement.evidence, judged, strict=False), 1):
+        rows = sources.table(db, f"evidence[{number}]", each, readings).rows if each.source else len(each.rows)
+        cells = rows * len(each.wide.products) if each.wide else rows
+        if found.totals["rows_read"].iloc[0] != cells:
+            raise RuntimeError(f"{cells} rows of evidence {number} became {found.totals['rows_read'].iloc[0]}")
+
+
+def _refuse_unknown_products(engagement: Engagement, products: list[str]) -> None:
+    named = {f"evidence[{n}].products": each.products for n, each in enumerate(engagement.evidence, 1)}
+    named["lookback_by_product"] = tuple(engagement.lookback_by_product)
+    for key, names in named.items():
+        for name in names:
+            if name not in products:
+                raise DataError(
+                    f"{key}: {name!r} is not in the catalogue.", near(name, products), "Correct engagement.toml."
+                )
+
+
 def _refuse_unknown_attributes(engagement: Engagement, attributes: list[str]) -> None:
-    for name in engagement.segment_by:
+    named = [("segment_by", name) for name in engagement.segment_by]
+    for number, each in enumerate(engagement.segment_bands, 1):
+        named += [(f"segment_bands[{number}].where", name) for name in each.where]
+    for number, target in enumerate(engagement.targets, 1):
+        named += [(f"targets[{number}].segment", name) for name in target.segment or ()]
+    for key, name in named:
         if name not in attributes:
             raise DataError(
-                f"segment_by names {name!r}, which is no attribute of the accounts.",
+                f"{key} names {name!r}, which is no attribute of the accounts.",
                 near(name, attributes) if attributes else "There is no accounts table.",
                 "Declare it under accounts.attributes.",
             )

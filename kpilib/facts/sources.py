@@ -9,7 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +58,11 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
         A file is empty, has no records, cannot be decoded or parsed, or a query fails.
     """
     readings = {}
+    _refuse_unknown_formats(db, engagement)
     files = {name: each for name, each in engagement.sources.items() if each.path}
     queries = {name: each for name, each in engagement.sources.items() if each.sql}
     for name, source in {**files, **queries}.items():
-        how = _query(db, name, source) if source.sql else _files(db, name, source, engagement)
+        how = _query(db, name, source, engagement) if source.sql else _files(db, name, source, engagement)
         columns = dict(db.execute(f"select column_name, column_type from (describe {quoted(name)})").fetchall())
         rows = db.execute(f"select count(*) from {quoted(name)}").fetchone()[0]
         if not rows:
@@ -70,6 +74,19 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
             )
         readings[name] = Reading(name, tuple(map(_name, source.path)), columns, rows, how)
     return readings
+
+
+def _refuse_unknown_formats(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    for name, source in engagement.sources.items():
+        for each in source.date_format:
+            try:
+                db.execute(f"select try_strptime('', '{_sql(each)}')")
+            except duckdb.Error as error:
+                raise SourceError(
+                    f"sources.{name}.date_format: {each!r} is no date format.",
+                    "",
+                    "Write it as in %d.%m.%Y or %Y-%m-%d.",
+                ) from error
 
 
 def table(db: DuckDBPyConnection, key: str, facts: Facts, readings: dict[str, Reading]) -> Reading:
@@ -93,6 +110,16 @@ class Columns:
     def __init__(self, key: str, names: dict[str, str], reading: Reading, source: Source | None) -> None:
         self.key, self.names, self.reading = key, names, reading
         self.source = source or Source()
+        self.tidy: frozenset[str] = frozenset()
+
+    def tidied(self, db: DuckDBPyConnection, fields: Sequence[str]) -> Columns:
+        """The same columns, but text that has no blanks to trim is read as it stands: trimming costs time."""
+        names = [each for each in fields if self.has(each) and self._kind(each) == "VARCHAR"]
+        tests = ", ".join(f"bool_or({self.text(each)} is distinct from {self.raw(each)})" for each in names)
+        found = db.execute(f"select {tests or 'null'} from {quoted(self.reading.name)}").fetchone()
+        other = Columns(self.key, self.names, self.reading, self.source)
+        other.tidy = frozenset(each for each, odd in zip(names, found, strict=False) if not odd)
+        return other
 
     def has(self, field: str) -> bool:
         """Whether the engagement names a column for a field, or the client already calls it that."""
@@ -109,6 +136,8 @@ class Columns:
     def text(self, field: str) -> str:
         """Trimmed text, null where blank; whole numbers without a decimal point."""
         column, kind = self.raw(field), self._kind(field)
+        if field in self.tidy:
+            return column
         if kind in ("FLOAT", "DOUBLE"):
             whole = f"cast({column} as bigint)::varchar"
             column = f"case when {column} = round({column}) then {whole} else {column}::varchar end"
@@ -167,14 +196,18 @@ def _name(path: str) -> str:
     return Path(path).name
 
 
-def _query(db: DuckDBPyConnection, name: str, source: Source) -> str:
+def _query(db: DuckDBPyConnection, name: str, source: Source, engagement: Engagement) -> str:
     try:
+        if len(duckdb.extract_statements(source.sql)) != 1:
+            raise SourceError(f"The query of source {name!r} is not one select.", "", "Write a single select.")
         db.execute(f"create temp table {quoted(name)} as {source.sql}")
     except duckdb.Error as error:
+        typed = isinstance(error, (duckdb.BinderException, duckdb.ConversionException))
+        cast = "Columns of CSV and Excel files are text: cast them, as in cast(price as decimal(18, 4))."
         raise SourceError(
             f"The query of source {name!r} fails.",
             str(error).splitlines()[0],
-            "Columns of CSV and Excel files are text: cast them, as in cast(price as decimal(18, 4)).",
+            cast if typed else f"It may read {listed([*engagement.sources])}.",
         ) from error
     columns = [each[0] for each in db.execute(f"describe {quoted(name)}").fetchall()]
     for column, kind in zip(PROVENANCE, ("varchar", "bigint"), strict=True):
@@ -247,7 +280,7 @@ def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> s
                 f"Correct sources.{name}.sheet.",
             )
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        header, *rest = [[_cell(value) for value in row] for row in rows[source.header_row - 1 :]] or [[]]
+        header, *rest = [[_cell(value, source) for value in row] for row in rows[source.header_row - 1 :]] or [[]]
         headers.append(_header(_name(path), header))
         label = _relative(path, folder)
         records += [(label, n, *row) for n, row in enumerate(rest, 1) if any(row)]
@@ -256,12 +289,16 @@ def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> s
     return f"Excel, sheet {source.sheet or 'first'}"
 
 
-def _cell(value: Any) -> str | None:
-    """Write a spreadsheet cell as text: whole numbers without a point, days as ISO."""
+def _cell(value: Any, source: Source) -> str | None:
+    """Write a spreadsheet cell as the client would have typed it: numbers and days in the declared formats."""
     if value is None or value == "":
         return None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        exact = str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
+        return exact.replace(".", source.decimal)
+    if isinstance(value, date):
+        whole = not isinstance(value, datetime) or value.time() == time()
+        return f"{value:{source.date_format[0]}}" if source.date_format else str(value)[: 10 if whole else None]
     return str(value)
 
 

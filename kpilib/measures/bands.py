@@ -79,7 +79,8 @@ def who(book: Book, quarter: str, band: str, most: int = 15) -> pd.DataFrame:
     One row per account, ``most`` at most, ties by account_id: account_id, name and owner (missing
     where the client has none), the attributes the engagement segments by, possible, held, degree
     (0 to 1), revenue_window (Decimal), lapsing (held products past their usual interval; missing
-    without sales evidence), missing (the products it could hold and does not, most widely held first).
+    without sales evidence), missing (the products it could hold and does not and that
+    are not blocked, most widely held first).
     """
     engagement = book.engagement
     pairs = counts.pairs(book, quarters=[quarter], rules=rules(engagement))
@@ -142,6 +143,8 @@ def _missing(book: Book, quarter: str, ids: list[str]) -> list[str]:
     slots = counts.holdings(book, ids, quarter)
     spread = counts.by_product(book, quarter).sort_values("held", ascending=False, kind="stable")
     rank = {product: place for place, product in enumerate(spread["product_id"])}
+    barred = offers.barred(book, quarter)
+    slots = slots[[pair not in barred for pair in zip(slots["account_id"], slots["product_id"], strict=True)]]
     unheld = slots[slots["possible"] & ~slots["proven"]].sort_values(
         "product_id", key=lambda names: names.map(rank), kind="stable"
     )

@@ -158,11 +158,14 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
 
 
 def previous(book: Book, quarter: str, quarters: int = 1) -> str | None:
-    """Name the quarter before, where both are complete and can be compared; else None."""
+    """Name the quarter before, where both are complete and it has a degree to compare with; else None."""
     now = counts.moment(book, quarter)
     known = book.quarters
     found = known[(known["quarter"] == now.index - quarters) & known["complete"]]
-    return str(found["label"].iloc[0]) if now.complete and len(found) else None
+    if not now.complete or found.empty:
+        return None
+    label = str(found["label"].iloc[0])
+    return label if degree.measured(counts.pairs(book, quarters=[label])).n else None
 
 
 def last_year(book: Book, quarter: str) -> str | None:

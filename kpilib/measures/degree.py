@@ -114,6 +114,11 @@ def required(book: Book, quarter: str, found: Degree) -> Degree:
     return found
 
 
+def products_on_sale(book: Book, quarter: str) -> int:
+    """Count the products of the catalogue that are launched and not retired at a quarter's end."""
+    return on_sale(book, counts.moment(book, quarter))
+
+
 def on_sale(book: Book, at: counts.Moment) -> int:
     """Count the products in the catalogue on the day: launched, and not yet retired."""
     day = pd.Timestamp(at.as_of)

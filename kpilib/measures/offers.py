@@ -199,6 +199,15 @@ def _offered(book: Book, at: Moment) -> str:
     """
 
 
+def barred(book: Book, quarter: str) -> set[tuple[str, str]]:
+    """List the slots, as account and product, that must not be sold as of a quarter."""
+    if not book.has("blocked"):
+        return set()
+    with book.connect() as db:
+        found = db.execute(_barred(book, counts.moment(book, quarter))).fetchall()
+    return {(account, product) for account, product, _ in found}
+
+
 def _barred(book: Book, at: Moment) -> str:
     """Write the query for the slots that are blocked on the day, with the reasons given."""
     day = f"DATE '{at.as_of}'"
