@@ -18,8 +18,8 @@ from kpilib.measures.bands import counted as bands
 from kpilib.measures.bands import who
 from kpilib.measures.change import Change, last_year, previous
 from kpilib.measures.change import between as change
-from kpilib.measures.headline import Headline, headline
 from kpilib.measures.degree import products_on_sale
+from kpilib.measures.headline import Headline, headline
 from kpilib.measures.offers import account, index, states
 
 __all__ = [

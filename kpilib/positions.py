@@ -62,7 +62,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
         stays = bench.keep("stays", _stays(bench, lines, returned))
         dated = bench.keep("dated", _dated(bench, stays))
         quarterly = bench.keep_small("quarterly", _quarterly(bench, lines))
-        bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path)
+        bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path, "parquet_version v2")
     finally:
         bench.clear()
 
@@ -122,7 +122,7 @@ class _Bench:
     def products(self) -> ir.Table:
         names = self.portfolio.products["product_id"].astype("str")
         rows = pd.DataFrame({"product_id": names, "place": range(len(names))})
-        return self.keep("products", rows.astype({"place": "int16"}))
+        return self.keep("products", rows.astype({"place": "int32"}))
 
     @cached_property
     def quarters(self) -> ir.Table:
@@ -149,7 +149,10 @@ class _Bench:
     def keep(self, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
         """Compute a table once, for all that reads it."""
         self.kept.append(f"positions_{name}")
-        return self.portfolio.con.create_table(self.kept[-1], rows, temp=True)
+        if isinstance(rows, pd.DataFrame):
+            return self.portfolio.con.create_table(self.kept[-1], rows, temp=True)
+        self.run(f"create temp table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
+        return ibis.table(rows.schema(), name=self.kept[-1])
 
     def keep_small(self, name: str, rows: ir.Table) -> ir.Table:
         """The same for groups that are small numbers: DuckDB then finds them without hashing.
@@ -164,18 +167,23 @@ class _Bench:
         finally:
             self.run("reset perfect_ht_threshold")
 
-    def copy(self, rows: ir.Table, path: Path, options: str = "") -> None:
-        """Write Parquet; Ibis's own way of doing it trips over an apostrophe in the path."""
+    def copy(self, rows: ir.Table, path: Path, options: str) -> str:
+        """Write Parquet without searching for repeated values: there are hardly any.
+
+        Ibis's own way of writing trips over an apostrophe in the path.
+        """
         file = str(path).replace("'", "''")
-        self.run(f"copy ({self.portfolio.con.compile(rows)}) to '{file}' (format parquet{options})")
+        sql = self.portfolio.con.compile(rows)
+        self.run(f"copy ({sql}) to '{file}' (format parquet, dictionary_size_limit 1, {options})")
+        return file
 
     def run(self, sql: str) -> Any:
         return self.portfolio.con.raw_sql(sql)
 
     def clear(self) -> None:
         for name in self.kept:
-            self.portfolio.con.drop_table(name, database=("temp", "main"), force=True)
-        self.portfolio.con.drop_view("positions_lines", force=True)
+            self.run(f"drop table if exists temp.{name}")
+        self.run("drop view if exists positions_lines")
         self.scratch.unlink(missing_ok=True)
 
 
@@ -189,7 +197,7 @@ def _quarters(portfolio: Portfolio, words: _Words) -> pd.DataFrame:
         there = [_covers(each, start, stop) for start, stop in stretches]
         row = {"quarter": each.index, "as_of": each.last_day, "era": eras.index(_in_force(portfolio, each))}
         rows.append(row | {f"offered_{n}": words.mask(n, there) for n in words})
-    return pd.DataFrame(rows).astype({"quarter": "int16", "era": "int16"})
+    return pd.DataFrame(rows).astype({"quarter": "int32", "era": "int32"})
 
 
 def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
@@ -198,7 +206,7 @@ def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
         for each in quarters
         for number in range((each.last_day - each.first_day).days + 1)
     ]
-    return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int16"})
+    return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int32"})
 
 
 def _covers(quarter: Quarter, start: Any, stop: Any) -> bool:
@@ -257,10 +265,11 @@ def _lines(bench: _Bench) -> ir.Table:
     columns = ("account_id", "product_id", "day", "revenue", *quantity)
     parts = [_placed(bench, each.select(*columns)).join(bench.days, "day") for each in parts]
     lines = [each.select("number", "quarter", "place", "revenue", *quantity) for each in parts]
+    numbered = ibis.union(*lines or [_silence(bench).limit(0)])
     # read three times at once: packing them would cost more than it saves
-    uncompressed = ", compression uncompressed, dictionary_size_limit 1"
-    bench.copy(ibis.union(*lines or [_silence(bench).limit(0)]), bench.scratch, uncompressed)
-    return bench.portfolio.con.read_parquet(bench.scratch, table_name="positions_lines")
+    file = bench.copy(numbered, bench.scratch, "compression uncompressed")
+    bench.run(f"create temp view positions_lines as from read_parquet('{file}')")
+    return ibis.table(numbered.schema(), name="positions_lines")
 
 
 def _any_quantity(sales: ir.Table) -> bool:
@@ -272,13 +281,13 @@ def _placed(bench: _Bench, rows: ir.Table) -> ir.Table:
     """Put numbers in place of accounts and products."""
     accounts = bench.accounts.select("account_id", "number")
     rows = rows.left_join(bench.products, "product_id").join(accounts, "account_id")
-    return rows.mutate(place=rows.place.fill_null(bench.words.outside).cast("int16"))
+    return rows.mutate(place=rows.place.fill_null(bench.words.outside).cast("int32"))
 
 
 def _silence(bench: _Bench) -> ir.Table:
     """A line of nothing for every account and quarter, so that silent quarters are no special case."""
     every = bench.accounts.select("number").cross_join(bench.quarters.select("quarter"))
-    place = _short(bench.words.outside)
+    place = ibis.literal(bench.words.outside, "int32")
     return every.select("number", "quarter", place=place, revenue=ibis.literal(0).cast(MONEY))
 
 
@@ -304,7 +313,14 @@ def _stays(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
         parts.append(_running(bench, bench.portfolio.spans))
     if bench.portfolio.snapshots is not None:
         parts.append(_seen(bench, bench.portfolio.snapshots))
-    types = {"evidence": "int8", "opens": "int32", "closes": "int32", "revenue": MONEY}
+    types = {
+        "evidence": "int8",
+        "number": "int32",
+        "place": "int32",
+        "opens": "int32",
+        "closes": "int32",
+        "revenue": MONEY,
+    }
     columns = ("evidence", "number", "place", "opens", "closes", "revenue", *quantity)
     return ibis.union(*(each.cast(types).select(*columns) for each in parts))
 
@@ -420,7 +436,7 @@ def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.T
     rows = rows.filter(rows.on_file | rows.active).order_by("quarter", "number")
     return rows.select(
         "account_id",
-        rows.quarter.cast("int32").name("quarter"),
+        "quarter",
         "on_file",
         "active",
         *words,
@@ -439,7 +455,7 @@ def _stacked(bench: _Bench, dated: ir.Table) -> ir.Table:
     """One row per account and quarter, of what is one column per quarter."""
     quarters = [each.index for each in bench.portfolio.quarters]
     words = {f"dated_{n}": ibis.array([dated[f"dated_{each}_{n}"] for each in quarters]).unnest() for n in bench.words}
-    return dated.select(dated_number="number", dated_quarter=_short(quarters).unnest(), **words)
+    return dated.select(dated_number="number", dated_quarter=ibis.literal(quarters, "array<int32>").unnest(), **words)
 
 
 def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
@@ -448,11 +464,6 @@ def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
     if len(eras) == 1:
         return rows[f"open_0_{word}"]
     return ibis.cases(*((rows.era == era, rows[f"open_{era}_{word}"]) for era in eras), else_=0)
-
-
-def _short(value: int | list[int]) -> ir.Value:
-    # DuckDB takes bare numbers for INTEGERs, whatever Ibis thinks of them
-    return ibis.literal(value).cast("array<int16>" if isinstance(value, list) else "int16")
 
 
 def _whole(value: int) -> ir.IntegerScalar:

@@ -97,7 +97,7 @@ def test_check_reconciles_and_lists_what_was_set_aside(tmp_path, capsys):
 def test_check_prints_the_difference_to_what_finance_states(tmp_path, capsys):
     stated = '[[control_totals]]\nquarter = "2025Q4"\nrevenue = 100\naccounts = 2\n'
     text = printed(capsys, "check", sales(tmp_path, ROWS, more=stated))
-    assert "revenue: stated 100, measured 90" in text
+    assert "revenue: stated 100.00, measured 90.00" in text
     assert "differs by -10.00" in text
 
 

@@ -1,4 +1,4 @@
-"""The shipped client, to the last digit of answers worked out apart from the kit, in plain pandas over the same data."""
+"""The shipped client, to the last digit of answers worked out apart from the kit in plain pandas."""
 
 from __future__ import annotations
 

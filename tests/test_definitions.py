@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import kept, lapsing, trace
+from kpilib import kept, lapsing, penetration, trace
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
 from kpilib.facts import portfolio
@@ -294,6 +294,16 @@ rows = [{ account_id = "B", product_id = "z", reason = "competitor until 2027" }
     rows = trace.account(book(path), "B", "2025Q4").set_index("product_id")
     assert dict(rows["state"]) == {"x": "pipeline", "y": "held", "z": "blocked"}
     assert "competitor until 2027" in rows.loc["z", "decided_by"]
+
+
+def test_blocked_slots_are_not_offered_and_a_clean_client_can_be_published(tmp_path):
+    more = '[blocked]\nrows = [{ account_id = "A", product_id = "z", reason = "in-house" }]\n'
+    path = sales(tmp_path, "A,x,2025-08-01,1,1\nA,x,2025-11-01,1,1\nB,z,2025-11-01,1,1\n", more=more)
+    who = penetration.who(book(path), "2025Q4", "low").set_index("account_id")
+    assert who.loc["A", "missing"] == "y"
+    total = book(path).totals().iloc[0]
+    assert total["revenue_set_aside"] == 0  # nothing of an amount is 0; no amount at all would be undefined
+    assert penetration.previous(book(path), "2025Q3") is None  # nobody was active in the quarter before
 
 
 def test_trace_leads_to_the_row(tmp_path):

@@ -339,6 +339,63 @@ def test_products_may_be_as_sold(tmp_path):
     assert list(facts(path).products["product_id"]) == ["a", "b"]
 
 
+def test_as_sold_multiplies_nothing(tmp_path):
+    more = '[catalogue]\nproducts = "as sold"\n'
+    path = sales(
+        tmp_path, "x,P,2025-02-01,1,5\nx,P,2025-03-01,1,5\ny,P,2025-03-01,1,5\ny,Q,2025-11-01,1,6\n", more=more
+    )
+    found = facts(path)
+    assert list(found.products["product_id"]) == ["P", "Q"]
+    assert found.totals[["rows_read", "revenue_read"]].iloc[0].tolist() == [4, Decimal(21)]
+
+
+def test_a_join_that_multiplied_rows_would_be_a_fault_of_the_kit(tmp_path, monkeypatch):
+    from kpilib.facts import catalogue
+
+    def twice(db, products, engagement):
+        db.execute("create temp table known_products as select 'x' as product_id, 'catalogue' as status from range(2)")
+
+    monkeypatch.setattr(catalogue, "_known", twice)
+    with pytest.raises(RuntimeError, match="1 rows of evidence 1 became 2"):
+        facts(sales(tmp_path, "A,x,2025-02-01,1,5\n"))
+
+
+def test_numbers_and_days_of_a_workbook_keep_their_type_whatever_is_declared_for_text(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["account_id", "product_id", "date", "quantity", "revenue"])
+    book.active.append(["A", "x", date(2025, 1, 5), 1, 1.234])
+    book.active.append(["A", "y", "06.01.2025", 1, "1.234,5"])
+    book.save(tmp_path / "lines.xlsx")
+    options = 'decimal = ","\nthousands = "."\ndate_format = "%d.%m.%Y"'
+    text = HEAD + SALES.format(options=options).replace("lines.csv", "lines.xlsx") + CATALOGUE
+    found = lines(engagement(tmp_path, text))
+    assert [row[2:] for row in found] == [
+        (date(2025, 1, 5), Decimal(1), Decimal("1.234")),
+        (date(2025, 1, 6), Decimal(1), Decimal("1234.5")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('products = ["ZZZ"]\n', r"evidence\[1\].products: 'ZZZ' is not in the catalogue"),
+        ('[[control_totals]]\nquarter = "2029Q1"\n', r"control_totals\[1\].quarter: 2029Q1 lies outside the data"),
+        ('[[segment_bands]]\nwhere = { zzz = "a" }\nbands = []\n', r"segment_bands"),
+        ('[[eligibility]]\nproducts = ["x"]\nwhere = { a = { at_least = "abc" } }\n', "'a'"),
+        ('[sources.q]\nsql = "select 1; drop table lines"\n', "not one select"),
+        ('[sources.q]\nsql = "select * from nowhere"\n', "nowhere.*It may read 'lines', 'q'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_named(tmp_path, more, message):
+    with pytest.raises((EngagementError, DataError, SourceError), match=message):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=more))
+
+
+def test_a_date_format_that_is_none_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="date_format: '%Q' is no date format"):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", 'date_format = "%Q"'))
+
+
 # The engagement itself
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.engagement import Band, Engagement
 from kpilib.errors import DataError, near
-from kpilib.measures import attach, change, counts, degree
+from kpilib.measures import attach, change, counts, degree, offers
 
 
 def band_of(bands: Sequence[Band], possible: int, held: int) -> str | None:
@@ -144,8 +144,9 @@ def _missing(book: Book, quarter: str, ids: list[str]) -> list[str]:
     spread = counts.by_product(book, quarter).sort_values("held", ascending=False, kind="stable")
     rank = {product: place for place, product in enumerate(spread["product_id"])}
     barred = offers.barred(book, quarter)
-    slots = slots[[pair not in barred for pair in zip(slots["account_id"], slots["product_id"], strict=True)]]
-    unheld = slots[slots["possible"] & ~slots["proven"]].sort_values(
+    pairs = zip(slots["account_id"], slots["product_id"], strict=True)
+    sellable = pd.Series([pair not in barred for pair in pairs], index=slots.index, dtype=bool)
+    unheld = slots[slots["possible"] & ~slots["proven"] & sellable].sort_values(
         "product_id", key=lambda names: names.map(rank), kind="stable"
     )
     text = unheld.groupby("account_id")["product_id"].agg(", ".join)
