@@ -309,7 +309,7 @@ def nothing_possible(now: Row) -> str | None:
 def come_and_gone(now: Row) -> str | None:
     """Say how many customers are no longer counted since the last quarter, and how many are new."""
     lost, joined = now["lost"], now["joined"]
-    if missing(lost) or missing(joined):
+    if missing(lost) or missing(joined) or not lost + joined:
         return None
     return (
         f"Since the last quarter, {plural(lost, 'customer')} {are(lost)} no longer counted and "

@@ -252,8 +252,12 @@ def _bars(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
         if gap[index]:
             continue
         text = "nobody could buy it" if missing(each) else per_cent(each)
-        far = np.nanmax([each, before[index], 0]) if not missing(each) else 0
-        _label_bar(axes, far, index, text, color=MUTED if missing(each) else NOW)
+        fell = not missing(each) and before[index] > each
+        if fell and each > 0.15 * most:  # beside the mark of before it would read as that one's value
+            _label_bar(axes, 0, index, text, color="white")
+        else:
+            far = np.nanmax([each, before[index], 0]) if not missing(each) else 0
+            _label_bar(axes, far, index, text, color=MUTED if missing(each) else NOW)
 
 
 def _product_columns(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
