@@ -51,7 +51,7 @@ def positions(client: Client) -> list[dict[str, Any]]:
 def _position(client: Client, account: dict[str, Any], quarter: Quarter, window: date) -> dict[str, Any]:
     name, day = account["account_id"], quarter.last_day
     lines = _money(client, name)
-    standing = _standing(client, name, day)
+    standing, places = _standing(client, name, day), _places(client)
     inside = [(on, amount) for on, amount in lines if window <= on <= day]
     has_money = client.sales is not None or client.invoices is not None
     return {
@@ -60,7 +60,7 @@ def _position(client: Client, account: dict[str, Any], quarter: Quarter, window:
         "on_file": _from(account["joined_on"]) <= day < _until(account["left_on"]),
         "active": any(amount > 0 for _, amount in inside) or bool(standing),
         "possible": {each for each in client.products.to_dict("index") if _possible(client, account, each, day)},
-        "proven": standing | _sold(client, name, quarter),
+        "proven": {places[each] for each in standing if each in places} | _sold(client, name, quarter),
         "revenue_quarter": sum((a for on, a in lines if quarter.first_day <= on <= day), Decimal(0))
         if has_money
         else None,
@@ -112,21 +112,18 @@ def _sold(client: Client, name: str, quarter: Quarter) -> set[int]:
     return held
 
 
-def _standing(client: Client, name: str, day: date) -> set[int]:
-    """What subscriptions, installations and snapshots prove on a day."""
-    places, held = _places(client), set()
+def _standing(client: Client, name: str, day: date) -> set[str]:
+    """What subscriptions, installations and snapshots prove on a day, in the catalogue or not."""
+    held = set()
     if client.spans is not None:
         running: dict[str, Decimal] = {}
         for row in client.spans.to_dict("records"):
-            if row["account_id"] == name and row["start"] <= day < _until(row["stop"]) and row["product_id"] in places:
+            if row["account_id"] == name and row["start"] <= day < _until(row["stop"]):
                 running[row["product_id"]] = running.get(row["product_id"], Decimal(0)) + row["quantity"]
-        held |= {places[product] for product, quantity in running.items() if quantity > 0}
+        held |= {product for product, quantity in running.items() if quantity > 0}
     if client.snapshots is not None:
-        held |= {
-            places[row["product_id"]]
-            for row in client.snapshots.to_dict("records")
-            if row["account_id"] == name and row["day"] == day and row["product_id"] in places
-        }
+        rows = client.snapshots.to_dict("records")
+        held |= {row["product_id"] for row in rows if row["account_id"] == name and row["day"] == day}
     return held
 
 
@@ -225,7 +222,7 @@ def _sales(pick: Random, ids: list[str], names: list[str], lines: int) -> pd.Dat
 def _table(pick: Random, columns: list[str], ids: list[str], names: list[str], lines: int) -> pd.DataFrame:
     draw = {
         "account_id": lambda: pick.choice(ids),
-        "product_id": lambda: pick.choice(names),
+        "product_id": lambda: pick.choice([*names, "outside"]),
         "day": lambda: _day(pick),
         "start": lambda: _day(pick),
         "stop": lambda: pick.choice([None, _day(pick)]),
@@ -236,7 +233,7 @@ def _table(pick: Random, columns: list[str], ids: list[str], names: list[str], l
 
 
 def _snapshots(pick: Random, ids: list[str], names: list[str], quarters: list[Quarter], lines: int) -> pd.DataFrame:
-    rows = [(pick.choice(ids), pick.choice(names), pick.choice(quarters).last_day) for _ in range(lines)]
+    rows = [(pick.choice(ids), pick.choice([*names, "outside"]), pick.choice(quarters).last_day) for _ in range(lines)]
     return pd.DataFrame(rows, columns=["account_id", "product_id", "day"], dtype=object)
 
 
