@@ -120,11 +120,6 @@ class Book:
             )
         return asked
 
-    def is_complete(self, label: str) -> bool:
-        """Whether the data cover a quarter and its look-back window to their ends."""
-        known = dict(zip(self.quarters["label"], self.quarters["complete"], strict=True))
-        return bool(known[self.quarter(label).label])
-
     def default_quarter(self) -> str:
         """The last complete quarter.
 

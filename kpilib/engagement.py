@@ -233,11 +233,6 @@ class Engagement(Model):
         return tuple(self.calendar.between(self.data_from, self.data_to))
 
     @property
-    def has_sales(self) -> bool:
-        """Whether a look-back window decides any holding."""
-        return any(each.kind == "sales" for each in self.evidence)
-
-    @property
     def counted(self) -> str:
         """The base: as declared, else active where all evidence is sales, else all on file."""
         only_sales = all(each.kind in ("sales", "revenue") for each in self.evidence)

@@ -25,7 +25,7 @@ ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
 COMPUTED_BY = ("quarters.py", "engagement.py", "facts/*.py", "positions.py", "lapsing.py", "kept.py")
 
 
-def open_book(engagement: Engagement, lookback_months: int | None = None, base: str | None = None) -> Book:
+def open_book(engagement: Engagement | str | Path, lookback_months: int | None = None, base: str | None = None) -> Book:
     """Open a client's positions, computing them where no current copy is kept.
 
     Parameters
