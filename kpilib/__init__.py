@@ -5,10 +5,11 @@ Data go down this page, imports point up it: a module imports only what stands b
 
     errors  quarters  engagement                                         what a client's words mean
     facts.sources  facts.checks  facts.intake                            files -> checked facts
-    facts.catalogue  facts.offers  facts.eligibility  facts.portfolio
-    positions  lapsing  book  kept                                       facts -> account x quarter, kept
-    measures.counts  measures.uncertainty  measures.degree               positions -> tables
-    measures.change  measures.attach  measures.offers
+    facts.catalogue  facts.offers  facts.records  facts.eligibility
+    facts.portfolio
+    positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
+    measures.queries  measures.counts  measures.uncertainty              positions -> tables
+    measures.degree  measures.change  measures.attach  measures.offers
     measures.bands  measures.headline  penetration
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed

@@ -26,6 +26,11 @@ TABLES = (
     "readings",
     "set_aside",
     "lapsing",
+    "holdings",
+    "feedback",
+    "interactions",
+    "programmes",
+    "wallet",
     "rules",
 )
 
@@ -76,7 +81,7 @@ class Book:
 
     @cached_property
     def products(self) -> pd.DataFrame:
-        """product_id, family, place, word, bit, launched, retired, lookback_quarters: catalogue order."""
+        """product_id, family, place, word, bit, launched, retired, lookback_quarters, margin: catalogue order."""
         return self.table("products")
 
     def ledger(self) -> pd.DataFrame:

@@ -133,6 +133,21 @@ class Opportunities(Facts):
     open: Words = ("open",)
 
 
+class Feedback(Facts):
+    """What customers said of us; ``scale`` is the lowest and the highest score they could give."""
+
+    scale: tuple[Decimal, Decimal]
+
+
+class Programmes(Facts):
+    """Who took part in what, and from when; ``unit`` names what was assigned, ``yes`` marks a hold-out."""
+
+    name: str = "the programme"
+    unit: str | None = None
+    yes: Words = ("yes", "y", "true", "x", "1")
+    no: Words = ("no", "n", "false", "", "0")
+
+
 class Band(Model):
     """A named stretch of penetration, in per cent: from ``at_least``, or from just ``above``."""
 
@@ -200,6 +215,10 @@ class Engagement(Model):
     eligibility_sheet: EligibilitySheet | None = None
     blocked: Facts | None = None
     opportunities: Opportunities | None = None
+    feedback: Feedback | None = None
+    interactions: Facts | None = None
+    programmes: Programmes | None = None
+    wallet: Facts | None = None
     targets: tuple[Target, ...] = ()
     control_totals: tuple[Control, ...] = ()
     currency: str | None = None
@@ -370,12 +389,22 @@ def _model_in(annotation: Any) -> type[Model] | None:
 def _contradictions(engagement: Engagement) -> list[str]:
     """List what is well formed and cannot be meant."""
     found = [*_source_contradictions(engagement), *_time_contradictions(engagement)]
-    found += _product_contradictions(engagement)
+    found += [*_product_contradictions(engagement), *_record_contradictions(engagement)]
     found += _band_contradictions("bands", engagement.bands)
     for number, each in enumerate(engagement.segment_bands, 1):
         found += _band_contradictions(f"segment_bands[{number}].bands", each.bands)
         if [band.name for band in each.bands] != [band.name for band in engagement.bands]:
             found.append(f"segment_bands[{number}]: its names must be those of the bands, in order")
+    return found
+
+
+def _record_contradictions(engagement: Engagement) -> list[str]:
+    feedback, programmes = engagement.feedback, engagement.programmes
+    found = []
+    if feedback and feedback.scale[0] >= feedback.scale[1]:
+        found.append("feedback.scale: write the lowest score, then the highest, as in [0, 10]")
+    if programmes and (both := set(programmes.yes) & set(programmes.no)):
+        found.append(f"programmes: {listed(sorted(both))} both in yes and in no")
     return found
 
 
@@ -399,7 +428,8 @@ def _source_contradictions(engagement: Engagement) -> list[str]:
 def tables_of(engagement: Engagement) -> dict[str, Facts]:
     """Every table that the engagement declares, by its key."""
     tables = {f"evidence[{n}]": each for n, each in enumerate(engagement.evidence, 1)}
-    for key in ("accounts", "grain", "catalogue", "eligibility_sheet", "blocked", "opportunities"):
+    optional = ("eligibility_sheet", "blocked", "opportunities", "feedback", "interactions", "programmes", "wallet")
+    for key in ("accounts", "grain", "catalogue", *optional):
         if (facts := getattr(engagement, key)) is not None:
             tables[key] = facts
     return tables

@@ -15,14 +15,14 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.engagement import Engagement, load
 from kpilib.errors import DataError
-from kpilib.facts import checks
+from kpilib.facts import checks, records
 
 if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
 
 KEEP = 8
 ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
-COMPUTED_BY = ("quarters.py", "engagement.py", "facts/*.py", "positions.py", "lapsing.py", "kept.py")
+COMPUTED_BY = ("quarters.py", "engagement.py", "facts/*.py", "positions.py", "lapsing.py", "holdings.py", "kept.py")
 
 
 def open_book(engagement: Engagement | str | Path, lookback_months: int | None = None, base: str | None = None) -> Book:
@@ -84,7 +84,7 @@ def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
 
 def _keep(engagement: Engagement, folder: Path) -> None:
     """Compute beside and rename: a reader sees all of a book or none; the second of two writers yields."""
-    from kpilib import lapsing, positions
+    from kpilib import holdings, lapsing, positions
     from kpilib.facts import portfolio
 
     facts = portfolio.load(engagement)
@@ -93,6 +93,8 @@ def _keep(engagement: Engagement, folder: Path) -> None:
         positions.write(facts, building / "positions.parquet")
         if facts.sales is not None:
             lapsing.write(facts, building / "lapsing.parquet")
+        if facts.sales is not None or facts.invoices is not None:
+            holdings.write(facts, building / "holdings.parquet")
         _write_tables(facts, building)
         try:
             building.rename(folder)
@@ -105,7 +107,7 @@ def _keep(engagement: Engagement, folder: Path) -> None:
 
 
 def _write_tables(facts: Portfolio, folder: Path) -> None:
-    for name in ("accounts", "opportunities", "blocked", "monthly"):
+    for name in ("accounts", "opportunities", "blocked", "monthly", *records.COLUMNS):
         if name in {row[0] for row in facts.db.execute("select table_name from duckdb_tables()").fetchall()}:
             order = "order by account_id" if name == "accounts" else "order by all"
             _copy(facts, f"select * from {name} {order}", folder / f"{name}.parquet")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.measures import change as changes
-from kpilib.measures import counts, degree, uncertainty
+from kpilib.measures import counts, degree, queries, uncertainty
 from kpilib.measures.attach import by_product, cross_sell, given, lapsing
 from kpilib.measures.bands import counted as bands
 from kpilib.measures.bands import who
@@ -81,7 +81,7 @@ def by_quarter(book: Book, until: str | None = None) -> pd.DataFrame:
     pairs = counts.pairs(book)
     turnover = counts.turnover(book).set_index("quarter")
     rows: list[dict[str, Any]] = []
-    last = counts.moment(book, until or book.quarters["label"].iloc[-1]).index
+    last = queries.moment(book, until or book.quarters["label"].iloc[-1]).index
     for each in book.quarters[book.quarters["quarter"] <= last].sort_values("quarter").itertuples():
         row = _quarter(book, each.label, pairs[pairs["quarter"] == each.label])
         before = rows[-1] if rows else None
@@ -164,7 +164,7 @@ def by_segment(book: Book, quarter: str, by: str, against: str | None = None) ->
         before, now = changes.comparable(book, quarter, against)
         moves = counts.transitions(book, before.label, now.label, by)
     smallest = book.engagement.minimum_cell
-    groups = counts.in_order([*pairs["group"], *([] if moves is None else moves["group"])])
+    groups = queries.in_order([*pairs["group"], *([] if moves is None else moves["group"])])
     rows = [_segment(group, pairs, moves, smallest) for group in groups]
     return degree.table(rows, _SEGMENT_COLUMNS)
 
@@ -178,7 +178,7 @@ def _base(book: Book, quarter: str) -> pd.DataFrame:
 
 def _quarter(book: Book, label: str, pairs: pd.DataFrame) -> dict[str, Any]:
     """Measure one quarter by itself; an empty base leaves shares undefined."""
-    at, found = counts.moment(book, label), degree.measured(pairs)
+    at, found = queries.moment(book, label), degree.measured(pairs)
     return {
         **{"quarter": label, "as_of": at.as_of, "complete": at.complete},
         **{"accounts": found.accounts, "nothing_possible": found.nothing_possible, "n": found.n},

@@ -68,9 +68,8 @@ def products(
         frame = pd.DataFrame({"product_id": list(declared.products)})
     else:
         frame = _catalogue_table(db, engagement, readings)
-    frame = frame.reindex(columns=["product_id", "family", "launched", "retired", "lookback_months"]).reset_index(
-        drop=True
-    )
+    columns = ["product_id", "family", "launched", "retired", "lookback_months", "margin"]
+    frame = frame.reindex(columns=columns).reset_index(drop=True)
     months = frame["product_id"].map(engagement.lookback_by_product).astype(object)
     months = months.where(months.notna(), frame["lookback_months"])
     months = months.where(months.notna(), engagement.lookback_months)
@@ -88,6 +87,7 @@ def _catalogue_table(db: DuckDBPyConnection, engagement: Engagement, readings: d
         "launched": columns.day,
         "retired": columns.day,
         "lookback_months": columns.amount,
+        "margin": columns.amount,
     }
     given = {name: kind(name) for name, kind in kinds.items() if columns.has(name) or name == "product_id"}
     picked = ", ".join(f"{sql} as {name}" for name, sql in given.items())
@@ -100,12 +100,25 @@ def _catalogue_table(db: DuckDBPyConnection, engagement: Engagement, readings: d
     wrong = db.execute("select product_id from catalogue_given where unread order by 1").fetchall()
     if wrong:
         raise DataError(
-            "The catalogue has dates or look-backs that cannot be read.",
+            "The catalogue has dates, look-backs or margins that cannot be read.",
             f"Found at {listed([each[0] for each in wrong])}.",
             "Write dates as 2025-01-31, or declare date_format.",
         )
+    if "margin" in given:
+        _refuse_margins(db)
     rows = db.execute(f"select {', '.join(given)} from catalogue_given order by _file, _record, product_id").fetchall()
     return pd.DataFrame(rows, columns=list(given), dtype=object)
+
+
+def _refuse_margins(db: DuckDBPyConnection) -> None:
+    """A margin is a share of revenue: 40 would be a per cent, and everything it touches a hundred times too large."""
+    odd = db.execute("select product_id, margin from catalogue_given where abs(margin) > 1 order by 1").fetchall()
+    if odd:
+        raise DataError(
+            "A margin is a share of revenue, from -1 to 1.",
+            f"Found {listed([f'{name}: {margin}' for name, margin in odd])}.",
+            "Write 0.4 for 40 %.",
+        )
 
 
 def _refuse_part_quarters(products: pd.Series, months: pd.Series) -> None:

@@ -47,10 +47,14 @@ FIELDS = {
     "evidence": ("account_id", "product_id", "date", "start", "end", "quantity", "revenue"),
     "accounts": ("account_id", "joined_on", "left_on", "name", "owner"),
     "grain": ("item_id", "product_id", "valid_from", "valid_to"),
-    "catalogue": ("product_id", "family", "launched", "retired", "lookback_months"),
+    "catalogue": ("product_id", "family", "launched", "retired", "lookback_months", "margin"),
     "opportunities": ("account_id", "product_id", "status", "opened", "closed", "owner"),
     "blocked": ("account_id", "product_id", "reason", "start", "stop"),
     "eligibility_sheet": ("segment",),
+    "feedback": ("account_id", "date", "score", "product_id", "topic"),
+    "interactions": ("account_id", "date", "kind", "amount"),
+    "programmes": ("account_id", "programme", "start", "end", "unit", "hold_out", "selected_on", "cost"),
+    "wallet": ("account_id", "date", "spend"),
 }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kpilib.engagement import Engagement, Evidence
 from kpilib.errors import DataError, near
-from kpilib.facts import catalogue, checks, eligibility, intake, offers, sources
+from kpilib.facts import catalogue, checks, eligibility, intake, offers, records, sources
 from kpilib.facts.checks import Judged, Rules
 from kpilib.facts.eligibility import Rule
 from kpilib.facts.sources import Reading, quoted
@@ -96,11 +96,14 @@ def load(engagement: Engagement) -> Portfolio:
     for key in SLOT_COLUMNS:
         if getattr(engagement, key) is not None:
             getattr(offers, key)(db, engagement, readings)
+    for key in records.COLUMNS:
+        if getattr(engagement, key) is not None:
+            records.view(db, key, engagement, readings)
     judged = [_judged(db, name, label, engagement, rules) for name, label, rules in judged_tables(engagement)]
     _refuse_multiplied_rows(db, engagement, readings, judged)
     parts = _parts(db, engagement)
     _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
-    _slots(db, engagement)
+    _records(db, engagement)
     _monthly(db, parts)
     ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts)
     return Portfolio(
@@ -188,8 +191,9 @@ def judged_tables(engagement: Engagement) -> list[tuple[str, str, Rules]]:
         (str(number), label_of(number, each), rules_of(each, engagement))
         for number, each in enumerate(engagement.evidence, 1)
     ]
-    slots = ("opportunities", "blocked")
-    return tables + [(key, key, slot_rules(key)) for key in slots if getattr(engagement, key) is not None]
+    tables += [(key, key, slot_rules(key)) for key in SLOT_COLUMNS]
+    tables += [(key, key, records.rules(key, engagement)) for key in records.COLUMNS]
+    return [each for each in tables if each[0].isdigit() or getattr(engagement, each[0]) is not None]
 
 
 def slot_rules(key: str) -> Rules:
@@ -209,8 +213,8 @@ def slot_rules(key: str) -> Rules:
 
 
 SLOT_COLUMNS = {
-    "opportunities": "status_word as status, day as opened, stop as closed, owner",
-    "blocked": "reason, day as start, stop",
+    "opportunities": "account_id, product_id, status_word as status, day as opened, stop as closed, owner",
+    "blocked": "account_id, product_id, reason, day as start, stop",
 }
 
 
@@ -249,13 +253,11 @@ def _accounts(db: DuckDBPyConnection, engagement: Engagement, unlisted: bool) ->
         )
 
 
-def _slots(db: DuckDBPyConnection, engagement: Engagement) -> None:
-    """Keep what is recorded of single slots, where the engagement has it."""
-    for key, own in SLOT_COLUMNS.items():
+def _records(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    """Keep what is recorded of slots and of accounts, where the engagement has it."""
+    for key, own in {**SLOT_COLUMNS, **records.COLUMNS}.items():
         if getattr(engagement, key) is not None:
-            db.execute(
-                f"create table {key} as select account_id, product_id, {own} from {quoted(f'used {key}')} order by all"
-            )
+            db.execute(f"create table {key} as select {own} from {quoted(f'used {key}')} order by all")
 
 
 def _monthly(db: DuckDBPyConnection, parts: set[str]) -> None:

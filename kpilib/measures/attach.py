@@ -8,7 +8,7 @@ from decimal import Decimal
 import pandas as pd
 
 from kpilib.book import Book
-from kpilib.measures import change, counts, degree, uncertainty
+from kpilib.measures import change, counts, degree, queries, uncertainty
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def lapsing_slots(book: Book, quarter: str, by: str | None = None) -> pd.DataFra
     with possible, held, in_base and [group]; only those held by an account of the base. None
     without sales evidence.
     """
-    rows = book.lapsing(counts.moment(book, quarter).label)
+    rows = book.lapsing(queries.moment(book, quarter).label)
     if rows is None:
         return None
     found = counts.at_slots(book, quarter, rows, by)

@@ -16,8 +16,8 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError
-from kpilib.measures import counts, degree, uncertainty
-from kpilib.measures.counts import Moment
+from kpilib.measures import counts, degree, queries, uncertainty
+from kpilib.measures.queries import Moment
 
 PLAN = "plan"
 DEGREE = "account_penetration_degree"
@@ -78,7 +78,7 @@ def measure_of(book: Book, quarter: str, against: str) -> str | None:
     if target(book, quarter) is None:
         have = [each.quarter for each in book.engagement.targets if each.kpi == DEGREE]
         raise DataError(
-            f"There is no target for all accounts in {counts.moment(book, quarter).label}.",
+            f"There is no target for all accounts in {queries.moment(book, quarter).label}.",
             f"Targets of {DEGREE}: {', '.join(have) or 'none'}.",
             "Add one under [[targets]], without segment and owner.",
         )
@@ -122,7 +122,7 @@ def against_plan(mean: float | None, target: float | None) -> Change:
 
 def target(book: Book, quarter: str, segment: dict[str, str] | None = None) -> float | None:
     """Find the target share of the degree: of all accounts, or of one segment."""
-    label = counts.moment(book, quarter).label
+    label = queries.moment(book, quarter).label
     parse = book.engagement.calendar.parse
     for each in book.engagement.targets:
         whose = (each.segment or None, each.owner)
@@ -139,7 +139,7 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
     DataError
         When one of them is incomplete, or a later one is to be the measure of an earlier one.
     """
-    moments = [counts.moment(book, each) for each in reversed(quarters)]
+    moments = [queries.moment(book, each) for each in reversed(quarters)]
     for each in moments:
         if not each.complete:
             raise DataError(
@@ -159,7 +159,7 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
 
 def previous(book: Book, quarter: str, quarters: int = 1) -> str | None:
     """Name the quarter before, where both are complete and it has a degree to compare with; else None."""
-    now = counts.moment(book, quarter)
+    now = queries.moment(book, quarter)
     known = book.quarters
     found = known[(known["quarter"] == now.index - quarters) & known["complete"]]
     if not now.complete or found.empty:

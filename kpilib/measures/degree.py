@@ -17,7 +17,7 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError
-from kpilib.measures import counts
+from kpilib.measures import counts, queries
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def of(book: Book, quarter: str) -> Degree:
 
 def required(book: Book, quarter: str, found: Degree) -> Degree:
     """Give back the degree of a quarter, or say why there is none."""
-    at = counts.moment(book, quarter)
+    at = queries.moment(book, quarter)
     if found.accounts == 0:
         others = counts.bases(book, quarter)
         raise DataError(
@@ -116,10 +116,10 @@ def required(book: Book, quarter: str, found: Degree) -> Degree:
 
 def products_on_sale(book: Book, quarter: str) -> int:
     """Count the products of the catalogue that are launched and not retired at a quarter's end."""
-    return on_sale(book, counts.moment(book, quarter))
+    return on_sale(book, queries.moment(book, quarter))
 
 
-def on_sale(book: Book, at: counts.Moment) -> int:
+def on_sale(book: Book, at: queries.Moment) -> int:
     """Count the products in the catalogue on the day: launched, and not yet retired."""
     day = pd.Timestamp(at.as_of)
     launched, retired = (pd.to_datetime(book.products[name]) for name in ("launched", "retired"))

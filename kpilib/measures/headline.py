@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from kpilib.book import Book
-from kpilib.measures import attach, bands, change, counts, degree, offers
+from kpilib.measures import attach, bands, change, counts, degree, offers, queries
 from kpilib.measures.change import Change
-from kpilib.measures.counts import Moment
 from kpilib.measures.degree import Degree
 from kpilib.measures.offers import Index
+from kpilib.measures.queries import Moment
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def headline(book: Book, quarter: str | None = None, by: str | None = None, agai
         When the base is empty or nothing is possible for any account of it, and where ``against``
         cannot be compared: see :func:`kpilib.measures.change.between`.
     """
-    at = counts.moment(book, quarter)
+    at = queries.moment(book, quarter)
     earlier = against and change.measure_of(book, at.label, against)
     found = _read(book, at, by, earlier)
     degree.required(book, at.label, degree.measured(found.pairs))
@@ -124,7 +124,7 @@ class _Counts:
     def groups(self) -> list[str]:
         """The groups that have accounts in the base now, or had some, those not given last."""
         frames = [each for each in (self.pairs, self.lost, self.moves) if each is not None]
-        return counts.in_order(group for each in frames for group in each["group"])
+        return queries.in_order(group for each in frames for group in each["group"])
 
     def of(self, group: str) -> _Counts:
         """Keep the counts of one group."""

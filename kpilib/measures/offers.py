@@ -14,8 +14,8 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError
-from kpilib.measures import counts, degree
-from kpilib.measures.counts import Moment
+from kpilib.measures import counts, degree, queries
+from kpilib.measures.queries import Moment
 
 STATES = ("held", "pipeline", "lost offer", "blocked", "open")
 NOT_POSSIBLE = "not possible"
@@ -78,7 +78,7 @@ def states(book: Book, quarter: str) -> pd.DataFrame:
     One row per state, in the order of :data:`STATES`: state, slots, share (of all slots, 0 to 1).
     """
     total = degree.of(book, quarter)
-    marked = counts.tally(book, quarter, _marks(book, counts.moment(book, quarter)))
+    marked = counts.tally(book, quarter, _marks(book, queries.moment(book, quarter)))
     unheld = marked[~marked["held"]].groupby("state")["slots"].sum()
     found = {state: int(unheld.get(state, 0)) for state in STATES}
     found["held"] = total.held
@@ -98,7 +98,7 @@ def slots(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | Non
     """
     if not _recorded(book):
         return None
-    return counts.tally(book, quarter, _marks(book, counts.moment(book, quarter)), by)
+    return counts.tally(book, quarter, _marks(book, queries.moment(book, quarter)), by)
 
 
 def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
     DataError
         When the account is neither on file nor active in the quarter.
     """
-    at = counts.moment(book, quarter)
+    at = queries.moment(book, quarter)
     found = counts.holdings(book, account_id, quarter)
     if found.empty:
         raise DataError(
@@ -204,7 +204,7 @@ def barred(book: Book, quarter: str) -> set[tuple[str, str]]:
     if not book.has("blocked"):
         return set()
     with book.connect() as db:
-        found = db.execute(_barred(book, counts.moment(book, quarter))).fetchall()
+        found = db.execute(_barred(book, queries.moment(book, quarter))).fetchall()
     return {(account, product) for account, product, _ in found}
 
 

@@ -1,0 +1,147 @@
+"""What a client records beside sales: feedback, contacts, programmes, and what accounts spend in all.
+
+Each view has the columns that rules judge (``account_id, product_id, day, stop``, what the client wrote) and its
+own; ``COLUMNS`` says which of them are kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kpilib.engagement import Engagement
+from kpilib.errors import DataError, listed
+from kpilib.facts.checks import Rules
+from kpilib.facts.intake import NONE, columns_of
+from kpilib.facts.sources import PROVENANCE, Columns, Reading, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COLUMNS = {
+    "feedback": "account_id, day, amount as score, product_id, topic",
+    "interactions": "account_id, day, kind, amount",
+    "programmes": "account_id, programme, day as start, stop, unit, hold_out, selected_on, amount as cost",
+    "wallet": "account_id, day, amount as spend",
+}
+DATED = {"feedback": "date", "interactions": "date", "programmes": "start", "wallet": "date"}
+AMOUNTS = {"feedback": "score", "interactions": "amount", "programmes": "cost", "wallet": "spend"}
+NEEDED = {
+    "feedback": ("date", "score"),
+    "interactions": ("date", "kind"),
+    "programmes": ("start",),
+    "wallet": ("spend",),
+}
+WORDS = {"feedback": ("topic",), "interactions": ("kind",), "programmes": ("unit", "selected_on"), "wallet": ()}
+
+
+def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dict[str, Reading]) -> None:
+    """Make ``evidence KEY``: one row per record, as the client wrote it and as the kit reads it.
+
+    Raises
+    ------
+    DataError
+        A score outside the declared scale; a word for a hold-out that means neither yes nor no.
+    """
+    columns = columns_of(db, key, getattr(engagement, key), engagement, readings)
+    for field in NEEDED[key]:
+        columns.raw(field)
+    dated, amount = DATED[key], AMOUNTS[key]
+    own = ", ".join(f"{_text(columns, each)} as {each}" for each in WORDS[key])
+    stop, bad_stop = _stop(columns) if key == "programmes" else (NONE["day"], "false")
+    value, bad_amount = _amount(columns, amount, needed=amount in NEEDED[key])
+    product = _text(columns, "product_id") if key == "feedback" else NONE["text"]
+    db.execute(
+        f"create view {quoted('evidence ' + key)} as select {columns.text('account_id')} as account_id, "
+        f"{product} as item_id, {product} as product_id, "
+        f"{columns.day(dated) if columns.has(dated) else NONE['day']} as day, {stop} as stop, {bad_stop} as bad_stop, "
+        f"{_text(columns, dated)} as day_text, {value} as amount, {_text(columns, amount)} as amount_text, "
+        f"{bad_amount} as bad_amount, {NONE['amount']} as revenue, {own + ', ' if own else ''}"
+        f"{_programme(columns, engagement) if key == 'programmes' else ''} {', '.join(PROVENANCE)} "
+        f"from {quoted(columns.reading.name)}"
+    )
+    if key == "feedback":
+        _refuse_off_the_scale(db, engagement)
+    if key == "programmes":
+        _refuse_odd_words(db)
+
+
+def rules(key: str, engagement: Engagement) -> Rules:
+    """The rules for one table of records, in the order that decides which of them owns a row."""
+    has_table = engagement.accounts is not None
+    complete = has_table and engagement.accounts.complete
+    unlisted = "account_id is not null and not in_table"
+    undated = "bad_stop or (day is null and day_text is not null)" if key == "wallet" else "bad_stop or day is null"
+    window = f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
+    set_aside = {
+        "no_account": "account_id is null",
+        "unknown_account": unlisted if complete else "",
+        "unreadable_date": undated,
+        "outside_calendar": window if key in ("feedback", "interactions") else "",
+        "unreadable_amount": "bad_amount",
+        "unknown_product": "item_id is not null and status is null" if key == "feedback" else "",
+    }
+    flags = {"unlisted_account": unlisted if has_table and not complete else ""}
+    return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
+
+
+def _text(columns: Columns, field: str) -> str:
+    return columns.text(field) if columns.has(field) else NONE["text"]
+
+
+def _stop(columns: Columns) -> tuple[str, str]:
+    if not columns.has("end"):
+        return NONE["day"], "false"
+    return columns.day("end"), f"({columns.given('end')} and {columns.day('end')} is null)"
+
+
+def _amount(columns: Columns, field: str, needed: bool) -> tuple[str, str]:
+    if not columns.has(field):
+        return NONE["amount"], "false"
+    value = columns.amount(field)
+    return value, f"{value} is null" if needed else f"({columns.given(field)} and {value} is null)"
+
+
+def _programme(columns: Columns, engagement: Engagement) -> str:
+    """SQL for a programme's name, and for whether the account was held out of it."""
+    declared = engagement.programmes
+    name = "'" + declared.name.replace("'", "''") + "'"
+    named = f"coalesce({columns.text('programme')}, {name})" if columns.has("programme") else name
+    if not columns.has("hold_out"):
+        return f"{named} as programme, {NONE['text']} as word, false as hold_out,"
+    word = f"lower(coalesce({columns.text('hold_out')}, ''))"
+    yes, no = (_listed(each) for each in (declared.yes, declared.no))
+    return (
+        f"{named} as programme, {word} as word, "
+        f"case when {word} in ({yes}) then true when {word} in ({no}) then false end as hold_out,"
+    )
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join("'" + each.strip().lower().replace("'", "''") + "'" for each in words) or "null"
+
+
+def _refuse_off_the_scale(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    low, high = engagement.feedback.scale
+    odd = db.execute(
+        'select amount, count(*) from "evidence feedback" where amount < $low or amount > $high '
+        "group by 1 order by 2 desc, 1",
+        {"low": low, "high": high},
+    ).fetchall()
+    if odd:
+        raise DataError(
+            f"Feedback has scores outside its declared scale, {low} to {high}.",
+            f"Found {listed([f'{score.normalize():f} ({n} times)' for score, n in odd])}.",
+            "Correct feedback.scale, or convert the scores in a source of their own (sql).",
+        )
+
+
+def _refuse_odd_words(db: DuckDBPyConnection) -> None:
+    odd = db.execute(
+        'select word, count(*) from "evidence programmes" where hold_out is null group by 1 order by 2 desc, 1'
+    ).fetchall()
+    if odd:
+        raise DataError(
+            "Some words under programmes.hold_out mean neither yes nor no.",
+            f"Found {listed([f'{word} ({n} times)' for word, n in odd])}.",
+            "Add them to programmes.yes or programmes.no.",
+        )

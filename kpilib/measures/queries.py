@@ -1,0 +1,228 @@
+"""SQL over the kept positions: who is counted, what is possible and held; the only reader of the bits.
+
+Plain DuckDB over the kept Parquet. Functions that are named for a part of a query return its text;
+:func:`fetch` runs one. Where ``by`` names an account attribute, a column ``group`` carries its value,
+blanks as ``(not given)``, which come last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from kpilib.book import Book
+from kpilib.errors import DataError, listed, near
+
+NOT_GIVEN = "(not given)"
+OUR_COLUMNS = ("account_id", "in_table", "joined_on", "left_on")
+
+Where = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A quarter of the book: as of its last day, over the window that ends there."""
+
+    index: int
+    label: str
+    first_day: date
+    as_of: date
+    window_start: date
+    complete: bool
+
+
+def moment(book: Book, quarter: str | None = None) -> Moment:
+    """Find a quarter by its label; without one, the book's default.
+
+    Raises
+    ------
+    QuarterError
+        When it is not written as a quarter, or lies outside the data.
+    """
+    label = book.quarter(quarter or book.default_quarter()).label
+    row = book.quarters[book.quarters["label"] == label].iloc[0]
+    days = (pd.Timestamp(row[name]).date() for name in ("first_day", "as_of", "window_start"))
+    return Moment(int(row["quarter"]), label, *days, bool(row["complete"]))
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """List the distinct groups as every table does: by name, those not given last.
+
+    Example
+    -------
+    >>> in_order(["small", "(not given)", "big", "small"])
+    ['big', 'small', '(not given)']
+    """
+    return sorted(set(groups), key=lambda group: (group == NOT_GIVEN, group))
+
+
+def attributes(book: Book) -> list[str]:
+    """Name the account attributes that figures can be split by."""
+    with book.connect() as con:
+        columns = con.sql("SELECT * FROM accounts LIMIT 0").columns
+    return [name for name in columns if name not in OUR_COLUMNS]
+
+
+def positions(
+    book: Book,
+    quarters: Iterable[int] | None = None,
+    by: str | None = None,
+    rules: Sequence[Where] = (),
+) -> str:
+    """Write the query for every kept position, its bits counted and its base told."""
+    words = words_of(book)
+    held = ", ".join(f"p.possible_{w} & p.proven_{w} AS held_{w}" for w in words)
+    possible = ", ".join(f"p.possible_{w}" for w in words)
+    picked = "" if quarters is None else f"WHERE p.quarter IN ({numbers(quarters)})"
+    join = "LEFT JOIN accounts a USING (account_id)" if by or rules else ""
+    eligible = f"p.on_file AND {bits(words, 'p.possible_#')} > 0"
+    base = {"all": "p.on_file", "active": "p.active", "eligible": eligible}[book.base]
+    return f"""
+        SELECT p.account_id, p.quarter, p.on_file, p.active, {base} AS in_base, {possible}, {held},
+               {bits(words, "p.possible_#")} AS possible,
+               {bits(words, "p.possible_# & p.proven_#")} AS held,
+               {bits(words, "p.proven_# & ~p.possible_#")} AS unplaced,
+               p.revenue_quarter, p.revenue_window,
+               {value_of(book, by) if by else "NULL"} AS "group", {rule_of(book, rules)} AS rule
+        FROM positions p {join} {picked}
+    """
+
+
+def base(book: Book, *args: Any) -> str:
+    """Write the same for the accounts of the base alone."""
+    return f"SELECT * FROM ({positions(book, *args)}) WHERE in_base"
+
+
+def both_ends(book: Book, earlier: str, later: str, by: str | None = None) -> str:
+    """Write the two bases of a comparison, ``e`` and ``l``."""
+    ends = {"e": moment(book, earlier), "l": moment(book, later)}
+    return ", ".join(f"{name} AS ({base(book, [at.index], by)})" for name, at in ends.items())
+
+
+def per_product(book: Book, rows: str, tests: Mapping[str, str], by: str | None, ends: str = "") -> pd.DataFrame:
+    """Count rows for every product's bit; ``#`` in a test stands for the product's word.
+
+    One aggregate per product over the rows: joining the products instead takes three times as long.
+    """
+    catalogue = book.products.sort_values("place")
+    places = list(zip(catalogue["word"], catalogue["bit"], strict=True))
+    group = f'{"l." if ends else ""}"group", ' if by else ""
+    measured = ", ".join(
+        "[" + ", ".join(count_bit(test, word, bit) for word, bit in places) + f']::BIGINT[] AS "{name}"'
+        for name, test in tests.items()
+    )
+    columns = ", ".join(f'unnest("{name}") AS "{name}"' for name in tests)
+    return fetch(
+        book,
+        f"""
+        WITH {ends + "," if ends else ""}
+        wide AS (SELECT {group} {measured} FROM {rows} GROUP BY ALL),
+        tall AS (SELECT {'"group",' if by else ""} unnest(range({len(places)})) AS place, {columns}
+                 FROM wide)
+        SELECT product_id, family, {", ".join(f'"{name}"' for name in [*group_of(by), *tests])}
+        FROM tall JOIN products USING (place) ORDER BY {ordered([*group_of(by), "place"])}
+        """,
+    )
+
+
+def count_bit(test: str, word: int, bit: int) -> str:
+    """Count by ``count_if``: five times as fast here as ``count(*) FILTER``."""
+    return f"coalesce(count_if(({test.replace('#', str(word))}) & {int(bit)} <> 0), 0)"
+
+
+def bits(words: Iterable[int], word: str) -> str:
+    """Count the bits of every word; of one word DuckDB gives a TINYINT, too small for a sum."""
+    return "(" + " + ".join(f"bit_count({word.replace('#', str(w))})::BIGINT" for w in words) + ")"
+
+
+def bit(book: Book, name: str) -> str:
+    """Test the bit of product ``p`` in the words of position ``c``."""
+    words = " ".join(f"WHEN {w} THEN c.{name}_{w}" for w in words_of(book))
+    return f"((CASE p.word {words} END) & p.bit <> 0)"
+
+
+def bit_of(book: Book, product_id: str, name: str) -> str:
+    """Test the bit of one product, named by its id."""
+    products = book.products
+    found = products[products["product_id"] == product_id]
+    if found.empty:
+        raise DataError(f"{product_id!r} is not in the catalogue.", near(product_id, products["product_id"]))
+    return f"({name}_{int(found['word'].iloc[0])} & {int(found['bit'].iloc[0])} <> 0)"
+
+
+def words_of(book: Book) -> range:
+    """Number the words of the catalogue."""
+    return range(int(book.products["word"].max()) + 1)
+
+
+def value_of(book: Book, attribute: str) -> str:
+    """Write an attribute's value, blanks and accounts without attributes as not given."""
+    known = attributes(book)
+    if attribute not in known:
+        raise DataError(
+            f"Accounts have no attribute {attribute!r}.",
+            f"They have {listed(known, most=30)}.",
+            near(attribute, known) if known else "Name attributes under [accounts].",
+        )
+    value = f"a.{quoted(attribute)}::VARCHAR"
+    blank = f"trim(coalesce({value}, '')) = ''"
+    return f"CASE WHEN {blank} THEN {literal(NOT_GIVEN)} ELSE {value} END"
+
+
+def matches(book: Book, where: Where) -> str:
+    """Write the condition that every attribute has one of its listed values."""
+    tests = [
+        f"{value_of(book, name)} IN ({', '.join(literal(value) for value in values) or 'NULL'})"
+        for name, values in where.items()
+    ]
+    return " AND ".join(tests) or "true"
+
+
+def rule_of(book: Book, rules: Sequence[Where]) -> str:
+    """Write the number of the first rule that an account matches."""
+    cases = " ".join(f"WHEN {matches(book, rule)} THEN {n}" for n, rule in enumerate(rules))
+    return f"CASE {cases} ELSE -1 END" if rules else "-1"
+
+
+def group_of(by: str | None) -> list[str]:
+    """Name the group column, where there is one."""
+    return ["group"] if by else []
+
+
+def listed_columns(names: Iterable[str], table: str) -> str:
+    """Name the columns of a table, each with a comma."""
+    return "".join(f"{table}.{quoted(name)}, " for name in names)
+
+
+def quoted(column: str) -> str:
+    """Quote the name of a column."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def ordered(names: Iterable[str]) -> str:
+    """Order by columns, groups that are not given last."""
+    last = {"group": f'"group" = {literal(NOT_GIVEN)}, '}
+    return ", ".join(f'{last.get(name, "")}"{name}"' for name in names)
+
+
+def numbers(values: Iterable[int]) -> str:
+    """List whole numbers."""
+    return ", ".join(str(int(value)) for value in values) or "NULL"
+
+
+def literal(value: str) -> str:
+    """Quote a text."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def fetch(book: Book, sql: str, order: Sequence[str] = (), **frames: pd.DataFrame) -> pd.DataFrame:
+    """Run a query; by way of Arrow, because DuckDB's own frames turn decimals into doubles."""
+    sql = f"SELECT * FROM ({sql}) ORDER BY {ordered(order)}" if order else sql
+    with book.connect() as con:
+        for name, frame in frames.items():
+            con.register(name, frame)
+        return con.sql(sql).to_arrow_table().to_pandas()
