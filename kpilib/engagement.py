@@ -233,6 +233,7 @@ class Engagement(Model):
     minimum_cell: int = Field(5, ge=1)
     index_reading: Literal["opportunities", "engaged"] = "opportunities"
     free_items_count: bool = False
+    chapters: Words = ()
     allow_set_aside: float = Field(0.01, ge=0, le=1)
     path: Path
 

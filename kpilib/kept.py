@@ -61,7 +61,7 @@ def fingerprint(engagement: Engagement) -> str:
     Content is read, not file times: a file rewritten within the same second is still another file.
     """
     digest = hashlib.blake2b(digest_size=16)
-    meaning = engagement.model_dump_json(exclude={"path", "base", "sources"})
+    meaning = engagement.model_dump_json(exclude={"path", "base", "sources", "chapters"})
     described = {name: each.model_dump_json(exclude={"path"}) for name, each in sorted(engagement.sources.items())}
     digest.update(f"{meaning}{described}".encode())
     digest.update("".join(f"{each} {version(each)};" for each in ENGINES).encode())

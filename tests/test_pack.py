@@ -425,6 +425,20 @@ def test_chapters_go_by_number_and_those_beside_the_engagement_join(here):
         pack.notebooks_of(here.chapters, beside)
 
 
+def test_an_engagement_may_choose_its_chapters_and_case_studies_wait_to_be_asked(here):
+    for name in ("2_penetration", "7_case_of_a_firm"):
+        notebook(here.chapters / f"{name}.ipynb")
+    beside = engagement(here.root).folder
+    chosen = {
+        (): ["1_data_check", "2_penetration"],
+        ("2_penetration", "7_case_of_a_firm"): ["2_penetration", "7_case_of_a_firm"],
+    }
+    for chapters, expected in chosen.items():
+        assert [each.stem for each in pack.notebooks_of(here.chapters, beside, chapters)] == expected
+    with pytest.raises(PackError, match="Did you mean '7_case_of_a_firm'"):
+        pack.notebooks_of(here.chapters, beside, ["7_case_of_the_firm"])
+
+
 # --- When a notebook fails ------------------------------------------------------------------
 
 

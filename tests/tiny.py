@@ -50,4 +50,5 @@ def engagement(root: Path, client: str = "Acme", name: str = "acme") -> SimpleNa
     folder = root / "data" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "engagement.toml").touch()
-    return SimpleNamespace(client=client, path=folder / "engagement.toml", folder=folder, calendar=Calendar())
+    path = folder / "engagement.toml"
+    return SimpleNamespace(client=client, path=path, folder=folder, calendar=Calendar(), chapters=())

@@ -8,7 +8,8 @@
         notebooks/*.ipynb  manifest.json                     for auditors
 
 A chapter is a notebook whose name begins with a number; one more chapter is one more file, among
-the kit's notebooks or beside the engagement.
+the kit's notebooks or beside the engagement. A case study (``N_case_NAME.ipynb``) argues from an engagement of
+its own, and is a chapter only where that engagement asks for it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kpilib.errors import KpiError
+from kpilib.errors import KpiError, near
 from kpilib.pack import kernels, manifest
 from kpilib.publish import ANSWER, read_answer
 from kpilib.quarters import Quarter
@@ -54,6 +55,7 @@ class Subject(Protocol):
     path: Path
     folder: Path
     calendar: Any
+    chapters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,21 @@ def publish(
     return plan.final
 
 
-def notebooks_of(folder: Path, engagement: Path) -> list[Path]:
+def notebooks_of(folder: Path, engagement: Path, chapters: Sequence[str] = ()) -> list[Path]:
     """List the chapters in order: numbered notebooks of the kit's and beside the engagement.
+
+    ``chapters`` names those of the kit's that are wanted; without it, all that are no case studies.
 
     Raises
     ------
     PackError
-        When there is none, or two have one name.
+        When there is none, two have one name, or one that is wanted is not there.
     """
-    found = {each.resolve() for place in (folder, engagement) for each in place.glob("[0-9]*.ipynb")}
+    kits = {each.stem: each.resolve() for each in folder.glob("[0-9]*.ipynb")}
+    if missing := [each for each in chapters if each not in kits]:
+        raise PackError(f"There is no chapter {missing[0]} in {folder}.", near(missing[0], kits), "Correct chapters.")
+    wanted = chapters or [each for each in kits if "_case_" not in each]
+    found = {kits[each] for each in wanted} | {each.resolve() for each in engagement.glob("[0-9]*.ipynb")}
     ordered = sorted(found, key=lambda each: (int(re.match(r"\d+", each.name)[0]), each.name))
     names = [each.stem for each in ordered]
     twice = next((each for each in names if names.count(each) > 1), None)
@@ -137,7 +145,7 @@ def _plan(engagement: Subject, quarter: str, out: Path, notebooks: Path) -> Plan
     when = engagement.calendar.parse(quarter)
     final = _place(out.resolve() / engagement.folder.resolve().name / when.label)
     building = final.with_name(f".{when.label}.{secrets.token_hex(4)}")
-    found = notebooks_of(notebooks, engagement.folder)
+    found = notebooks_of(notebooks, engagement.folder, engagement.chapters)
     with _without_address_grammar():
         from kpilib.pack import running
 
