@@ -3,6 +3,8 @@
 Data go down this page, imports point up it: a module imports only what stands before it, above or to the left
 (``tests/test_architecture.py`` holds the code to the drawing)::
 
+    samples.firms  samples.technology  samples.software                  invented clients, written as files
+    samples.folders  samples.__main__
     errors  quarters  engagement                                         what a client's words mean
     facts.sources  facts.checks  facts.intake                            files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.eligibility

@@ -28,7 +28,7 @@ def grain(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Re
     db.execute(
         f"create temp table grain_map as select distinct {columns.text('item_id')} as item_id, "
         f"{columns.text('product_id')} as product_id, {days['valid_from']} as valid_from, "
-        f"{days['valid_to']} as valid_to from {quoted(columns.reading.name)} where {columns.given('product_id')}"
+        f"{days['valid_to']} as valid_to from {quoted(columns.reading.view)} where {columns.given('product_id')}"
     )
     clash = db.execute(
         "select a.item_id, min(a.product_id), max(b.product_id) from grain_map a join grain_map b "
@@ -94,7 +94,7 @@ def _catalogue_table(db: DuckDBPyConnection, engagement: Engagement, readings: d
     unread = " or ".join(f"({columns.given(name)} and {given[name]} is null)" for name in given if name != "product_id")
     db.execute(
         f"create temp table catalogue_given as select {picked}, {unread or 'false'} as unread, {', '.join(PROVENANCE)} "
-        f"from {quoted(columns.reading.name)} where {columns.given('product_id')}"
+        f"from {quoted(columns.reading.view)} where {columns.given('product_id')}"
     )
     checks.refuse_repeated_ids(db, "The catalogue", "catalogue_given", "product_id")
     wrong = db.execute("select product_id from catalogue_given where unread order by 1").fetchall()

@@ -132,7 +132,7 @@ def _sheet(
     for name in offered:
         _known(f"eligibility_sheet: column {name!r}", name, products)
     cells = ", ".join(f"lower(nullif(trim(cast({quoted(each)} as varchar)), ''))" for each in offered)
-    rows = db.execute(f"select {columns.text('segment')}, {cells} from {quoted(columns.reading.name)}").fetchall()
+    rows = db.execute(f"select {columns.text('segment')}, {cells} from {quoted(columns.reading.view)}").fetchall()
     words = {str(each).lower(): True for each in sheet.yes} | {str(each).lower(): False for each in sheet.no}
     strange = sorted({word for row in rows for word in row[1:] if (word or "") not in words})
     if strange:

@@ -92,7 +92,7 @@ def accounts(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str,
     db.execute(
         f"create temp table accounts_given as select {columns.text('account_id')} as account_id, "
         f"{dates['joined_on']} as joined_on, {dates['left_on']} as left_on{named}, "
-        f"{' or '.join(unread) or 'false'} as unread, {', '.join(PROVENANCE)} from {quoted(columns.reading.name)}"
+        f"{' or '.join(unread) or 'false'} as unread, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
     )
     checks.refuse_repeated_ids(db, "The accounts table", "accounts_given", "account_id")
     _refuse_unread_dates(db)
@@ -138,7 +138,7 @@ def evidence(
 ) -> str:
     """Make the view of one evidence table; return its name."""
     columns = columns_of(db, f"evidence[{number}]", declared, engagement, readings)
-    name, source = f"evidence {number}", quoted(columns.reading.name)
+    name, source = f"evidence {number}", quoted(columns.reading.view)
     if declared.wide:
         select = _wide(db, declared, declared.wide, columns, f"evidence[{number}].wide")
     else:
@@ -164,7 +164,7 @@ def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading) -> str
     for key in keys:
         if key not in reading.columns:
             raise ColumnError(f"Source {reading.name!r}", "duplicate_key", key, list(reading.columns))
-    if not checks.repeated(db, reading.name, keys, reading.rows):
+    if not checks.repeated(db, reading.view, keys, reading.rows):
         return "false"
     same = ", ".join(map(quoted, keys))
     return f"(row_number() over (partition by {same} order by _file, _record) > 1)"
@@ -207,7 +207,7 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
     stacked = " union all ".join(
         f"select {whose.text('account_id')} as account_id, '{ours.replace(chr(39), chr(39) * 2)}' as item_id, "
         f"{day} as day, {whose.text('date') if wide.date else NONE['text']} as day_text, "
-        f"lower({cells.text(ours)}) as word, {', '.join(PROVENANCE)} from {quoted(columns.reading.name)}"
+        f"lower({cells.text(ours)}) as word, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
         for ours in names.values()
     )
     held = (

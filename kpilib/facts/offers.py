@@ -21,7 +21,7 @@ def opportunities(db: DuckDBPyConnection, engagement: Engagement, readings: dict
     cases = " ".join(f"when '{w.replace(chr(39), chr(39) * 2)}' then '{status}'" for w, status in words.items())
     status = f"case lower({columns.text('status')}) {cases} end"
     unknown = db.execute(
-        f"select {columns.text('status')}, count(*) from {quoted(columns.reading.name)} where ({status}) is null "
+        f"select {columns.text('status')}, count(*) from {quoted(columns.reading.view)} where ({status}) is null "
         "group by 1 order by 2 desc, 1"
     ).fetchall()
     if unknown:
@@ -65,5 +65,5 @@ def _slots_view(db: DuckDBPyConnection, key: str, columns: Columns, day: str, st
         f"{columns.text('product_id')} as item_id, {columns.text('product_id')} as product_id, "
         f"{day} as day, {stop} as stop, "
         f"{NONE['amount']} as revenue, null::varchar as amount_text, {more}, {', '.join(PROVENANCE)} "
-        f"from {quoted(columns.reading.name)}"
+        f"from {quoted(columns.reading.view)}"
     )

@@ -57,7 +57,7 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
         f"{_text(columns, dated)} as day_text, {value} as amount, {_text(columns, amount)} as amount_text, "
         f"{bad_amount} as bad_amount, {NONE['amount']} as revenue, {own + ', ' if own else ''}"
         f"{_programme(columns, engagement) if key == 'programmes' else ''} {', '.join(PROVENANCE)} "
-        f"from {quoted(columns.reading.name)}"
+        f"from {quoted(columns.reading.view)}"
     )
     if key == "feedback":
         _refuse_off_the_scale(db, engagement)

@@ -37,9 +37,13 @@ PROVENANCE = ("_file", "_record")
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of one source: its files, columns with their types, rows and how it was decoded."""
+    """What was read of one source: its view, its files, columns with their types, rows and how it was decoded.
+
+    The view has a name that no source can have, so that a client may call its files ``sales`` or ``accounts``.
+    """
 
     name: str
+    view: str
     files: tuple[str, ...]
     columns: dict[str, str]
     rows: int
@@ -62,9 +66,10 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
     files = {name: each for name, each in engagement.sources.items() if each.path}
     queries = {name: each for name, each in engagement.sources.items() if each.sql}
     for name, source in {**files, **queries}.items():
-        how = _query(db, name, source, engagement) if source.sql else _files(db, name, source, engagement)
-        columns = dict(db.execute(f"select column_name, column_type from (describe {quoted(name)})").fetchall())
-        rows = db.execute(f"select count(*) from {quoted(name)}").fetchone()[0]
+        how = _query(db, name, source, readings) if source.sql else _files(db, name, source, engagement)
+        view = quoted(_view(name))
+        columns = dict(db.execute(f"select column_name, column_type from (describe {view})").fetchall())
+        rows = db.execute(f"select count(*) from {view}").fetchone()[0]
         if not rows:
             what = "The query gives no rows." if source.sql else "It has a header and no records."
             raise SourceError(
@@ -72,7 +77,7 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
                 what,
                 "Export it again, or take it out of the engagement.",
             )
-        readings[name] = Reading(name, tuple(map(_name, source.path)), columns, rows, how)
+        readings[name] = Reading(name, _view(name), tuple(map(_name, source.path)), columns, rows, how)
     return readings
 
 
@@ -98,7 +103,7 @@ def table(db: DuckDBPyConnection, key: str, facts: Facts, readings: dict[str, Re
     text = [[None if row.get(f) is None else str(row[f]) for f in fields] for row in facts.rows]
     _create(db, name, fields, [("engagement.toml", number, *row) for number, row in enumerate(text, 1)])
     columns = dict.fromkeys((*fields, *PROVENANCE), "VARCHAR")
-    return Reading(name, ("engagement.toml",), columns, len(text), "typed into the engagement")
+    return Reading(name, name, ("engagement.toml",), columns, len(text), "typed into the engagement")
 
 
 class Columns:
@@ -116,7 +121,7 @@ class Columns:
         """The same columns, but text that has no blanks to trim is read as it stands: trimming costs time."""
         names = [each for each in fields if self.has(each) and self._kind(each) == "VARCHAR"]
         tests = ", ".join(f"bool_or({self.text(each)} is distinct from {self.raw(each)})" for each in names)
-        found = db.execute(f"select {tests or 'null'} from {quoted(self.reading.name)}").fetchone()
+        found = db.execute(f"select {tests or 'null'} from {quoted(self.reading.view)}").fetchone()
         other = Columns(self.key, self.names, self.reading, self.source)
         other.tidy = frozenset(each for each, odd in zip(names, found, strict=False) if not odd)
         return other
@@ -188,6 +193,10 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _view(name: str) -> str:
+    return f"source {name}"
+
+
 def _sql(text: str) -> str:
     return text.replace("'", "''")
 
@@ -196,24 +205,28 @@ def _name(path: str) -> str:
     return Path(path).name
 
 
-def _query(db: DuckDBPyConnection, name: str, source: Source, engagement: Engagement) -> str:
+def _query(db: DuckDBPyConnection, name: str, source: Source, readings: dict[str, Reading]) -> str:
+    """Run a query in which every source read so far goes by the client's name for it."""
+    known = ", ".join(f"{quoted(each.name)} as (select * from {quoted(each.view)})" for each in readings.values())
+    view = quoted(_view(name))
     try:
         if len(duckdb.extract_statements(source.sql)) != 1:
             raise SourceError(f"The query of source {name!r} is not one select.", "", "Write a single select.")
-        db.execute(f"create temp table {quoted(name)} as {source.sql}")
+        plain = source.sql.strip().rstrip(";")
+        db.execute(f"create temp table {view} as {f'with {known} ' if known else ''}select * from (\n{plain}\n)")
     except duckdb.Error as error:
         typed = isinstance(error, (duckdb.BinderException, duckdb.ConversionException))
         cast = "Columns of CSV and Excel files are text: cast them, as in cast(price as decimal(18, 4))."
         raise SourceError(
             f"The query of source {name!r} fails.",
             str(error).splitlines()[0],
-            cast if typed else f"It may read {listed([*engagement.sources])}.",
+            cast if typed else f"It may read {listed([*readings])}.",
         ) from error
-    columns = [each[0] for each in db.execute(f"describe {quoted(name)}").fetchall()]
+    columns = [each[0] for each in db.execute(f"describe {view}").fetchall()]
     for column, kind in zip(PROVENANCE, ("varchar", "bigint"), strict=True):
         if column not in columns:
-            db.execute(f"alter table {quoted(name)} add column {column} {kind}")
-    db.execute(f"update {quoted(name)} set _file = 'query {_sql(name)}' where _file is null")
+            db.execute(f"alter table {view} add column {column} {kind}")
+    db.execute(f"update {view} set _file = 'query {_sql(name)}' where _file is null")
     return "SQL query"
 
 
@@ -245,7 +258,7 @@ def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) ->
         ]
         _same_columns(name, source.path, columns)
         db.execute(
-            f"create view {quoted(name)} as select * exclude (filename, file_row_number), "
+            f"create view {quoted(_view(name))} as select * exclude (filename, file_row_number), "
             f"case when starts_with(filename, '{_sql(str(folder))}/') then filename[{len(str(folder)) + 2}:] "
             "else parse_filename(filename) end as _file, file_row_number + 1 as _record "
             f"from read_parquet({paths}, filename = true, file_row_number = true, union_by_name = {len(columns) > 1})"
@@ -285,7 +298,7 @@ def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> s
         label = _relative(path, folder)
         records += [(label, n, *row) for n, row in enumerate(rest, 1) if any(row)]
     _same_columns(name, source.path, headers)
-    _create(db, name, headers[0], records)
+    _create(db, _view(name), headers[0], records)
     return f"Excel, sheet {source.sheet or 'first'}"
 
 
@@ -303,7 +316,7 @@ def _cell(value: Any, source: Source) -> str | None:
 
 
 def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
-    how, headers = set(), []
+    how, headers, view = set(), [], quoted(_view(name))
     with tempfile.TemporaryDirectory() as scratch:
         for number, path in enumerate(source.path):
             file, encoding = _utf8(Path(path), source.encoding, Path(scratch) / f"{number}.csv")
@@ -311,7 +324,7 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
             headers.append(header)
             _same_columns(name, source.path, headers)
             how.add(f"CSV, {encoding}, separator {'tab' if separator == chr(9) else separator!r}")
-            start = f"create temp table {quoted(name)} as" if number == 0 else f"insert into {quoted(name)} by name"
+            start = f"create temp table {view} as" if number == 0 else f"insert into {view} by name"
             shape = "{" + ", ".join(f"'{_sql(each)}': 'VARCHAR'" for each in header) + "}"
             try:
                 db.execute(

@@ -1,0 +1,1 @@
+"""Invented firms whose true answers are known, and the two published case studies made of them."""
