@@ -13,7 +13,10 @@ Data go down this page, imports point up it: a module imports only what stands b
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
     measures.degree  measures.change  measures.attach  measures.offers
     measures.bands  measures.headline  penetration
-    publish  ledger  trace                                               tables -> files, and back to the rows
+    actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
+    publish
+    actions.workbook  actions.record
+    ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     figures.style  figures.marks  figures.ladders  figures
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports

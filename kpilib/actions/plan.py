@@ -1,0 +1,143 @@
+"""What it takes to reach a target, and how likely the quarter is to get there: a distribution, not a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from kpilib.book import Book
+from kpilib.errors import DataError
+from kpilib.measures import change, counts, degree, queries
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A target against what one quarter can bring; shares from 0 to 1.
+
+    ``slots_to_fill`` counts the best slots that would have to close to reach the target before anything is lost (None:
+    not even all of them would do). ``gain`` is expected of the calls on the list, ``rest`` of all other open slots,
+    ``loss`` of holdings given up; ``expected`` is what they come to, with its ``quantiles`` and the ``probability`` of
+    reaching the target. All but the first four are None where no chances are known.
+    """
+
+    quarter: str
+    now: float
+    target: float
+    slots_to_fill: int | None
+    open_slots: int
+    calls: int
+    gain: float | None
+    rest: float | None
+    loss: float | None
+    expected: float | None
+    quantiles: dict[float, float] | None
+    probability: float | None
+
+
+def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, listed: pd.DataFrame) -> Plan:
+    """Plan the mean degree one quarter after ``quarter``.
+
+    Parameters
+    ----------
+    target
+        A share.
+    candidates
+        Every open slot: account_id, product_id, chance (of closing within the quarter; missing where unknown).
+    listed
+        Those of them on the call list.
+
+    Raises
+    ------
+    DataError
+        The target is no share, or lies at or below today's degree: there is nothing to plan.
+    """
+    now = degree.of(book, quarter).mean
+    _refuse(now, target, quarter)
+    worth = _worth(book, quarter, candidates)
+    order = np.argsort(-pd.to_numeric(candidates["chance"]).fillna(0).to_numpy(float), kind="stable")
+    reached = np.flatnonzero(now + np.cumsum(worth[order]) >= target - 1e-12)
+    needed = int(reached[0]) + 1 if len(reached) else None
+    known = now, target, needed, len(candidates), len(listed)
+    chance = pd.to_numeric(candidates["chance"]).to_numpy(float)
+    if not len(chance) or np.isnan(chance).all():
+        return Plan(quarter, *known, *[None] * 6)
+    chance = np.nan_to_num(chance)
+    on_list = candidates.set_index(["account_id", "product_id"]).index.isin(
+        listed.set_index(["account_id", "product_id"]).index
+    )
+    gain, rest = (float((worth * chance)[each].sum()) for each in (on_list, ~on_list))
+    lost, spread = _losses(book, quarter)
+    expected = now + gain + rest - lost
+    error = sqrt(float((worth**2 * chance * (1 - chance)).sum()) + spread**2)
+    quantiles = {each: min(1.0, max(0.0, expected + float(ndtri(each)) * error)) for each in QUANTILES}
+    probability = float(ndtr((expected - target) / error)) if error else float(expected >= target)
+    return Plan(quarter, *known, gain, rest, lost, expected, quantiles, probability)
+
+
+def by_group(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Split what is expected by an attribute of the accounts, such as owner or segment.
+
+    Returns
+    -------
+    One row per group: group, accounts, possible, held, open (slots), calls, gain (expected of the calls, in shares of
+    the whole base's mean; the column adds up to the plan's ``gain``).
+    """
+    accounts = counts.accounts(book, quarter)
+    if by not in accounts:
+        raise DataError(f"Accounts have no attribute {by!r}.", "", "Name one that the accounts table has.")
+    named = accounts[by].astype("object").where(accounts[by].notna(), queries.NOT_GIVEN)
+    group = dict(zip(accounts["account_id"], named, strict=True))
+    sizes = accounts.assign(group=named).groupby("group")[["possible", "held"]].sum()
+    sizes.insert(0, "accounts", accounts.assign(group=named).groupby("group").size())
+    slots = candidates.assign(group=candidates["account_id"].map(group)).groupby("group").size()
+    worth = _worth(book, quarter, listed) * pd.to_numeric(listed["chance"]).to_numpy(float)
+    calls = listed.assign(group=listed["account_id"].map(group), gain=worth).groupby("group")
+    table = sizes.assign(open=slots, calls=calls.size(), gain=calls["gain"].sum(min_count=1))
+    table[["open", "calls"]] = table[["open", "calls"]].fillna(0).astype(int)
+    return table.loc[queries.in_order(table.index)].reset_index()
+
+
+def _refuse(now: float | None, target: float, quarter: str) -> None:
+    if not 0 < target <= 1:
+        raise DataError(f"A target is a share: {target:g} is none.", "", "Write 0.42 for 42 %.")
+    if now is None or target <= now:
+        found = "undefined" if now is None else f"{now:.4f}"
+        raise DataError(
+            f"The target {target:g} is not above the degree of {quarter}, which is {found}.",
+            "",
+            "Plan for more than there is, or leave the plan out.",
+        )
+
+
+def _worth(book: Book, quarter: str, slots: pd.DataFrame) -> np.ndarray:
+    """By how much the mean rises when each slot is filled: 1 ÷ (possible products × accounts with a degree)."""
+    accounts = counts.accounts(book, quarter).set_index("account_id")["possible"]
+    possible = slots["account_id"].map(accounts).to_numpy(float)
+    return 1 / (possible * float((accounts > 0).sum()))
+
+
+def _losses(book: Book, quarter: str) -> tuple[float, float]:
+    """What is usually lost in a quarter, in shares of the mean, and how that varies: from the quarters before."""
+    labels = [label for label, whole in book.quarters[["label", "complete"]].itertuples(index=False) if whole]
+    labels = labels[: labels.index(quarter) + 1] if quarter in labels else labels
+    rates = [_lost(book, *pair) for pair in pairwise(labels)]
+    rates = [each for each in rates if each is not None]
+    if not rates:
+        return 0.0, 0.0
+    held = degree.of(book, quarter).mean or 0.0
+    spread = float(np.std(rates, ddof=1)) if len(rates) > 1 else 0.0
+    return float(np.mean(rates)) * held, spread * held
+
+
+def _lost(book: Book, earlier: str, later: str) -> float | None:
+    change.comparable(book, later, earlier)
+    found = counts.product_changes(book, earlier, later)[["both", "lost"]].sum()
+    had = int(found["both"] + found["lost"])
+    return int(found["lost"]) / had if had else None

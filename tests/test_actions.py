@@ -1,0 +1,315 @@
+"""The call list: chosen under limits, held back at random, filled in by owners, and measured on what came."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from kpilib.actions import chosen, followed, plan, record, workbook
+from kpilib.actions.chosen import HELD_BACK, LISTED, Limits
+from kpilib.errors import DataError
+
+
+def candidates(*slots: str, chance: float = 0.1, value: str | None = "10", owner: str | None = "Kim") -> pd.DataFrame:
+    """``Ax`` is account A and product x; earlier ones are worth more."""
+    rows = [
+        {
+            "account_id": each[0],
+            "product_id": each[1],
+            "name": f"Firm {each[0]}",
+            "owner": owner,
+            "reason": "of 10 holding y, 60 % hold it",
+            "chance": chance + 0.01 * (len(slots) - n),
+            "value": value and Decimal(value) + len(slots) - n,
+        }
+        for n, each in enumerate(slots)
+    ]
+    columns = ["account_id", "product_id", "name", "owner", "reason", "chance", "value"]
+    return pd.DataFrame(rows, columns=columns).astype({"value": "object"})
+
+
+# --- Choosing -------------------------------------------------------------------------------
+
+
+def test_the_best_come_first_and_an_account_is_called_once():
+    rows = chosen.chosen(candidates("Ax", "Ay", "By", "Bx"), Limits(per_account=1))
+    assert list(rows["account_id"] + rows["product_id"]) == ["Ax", "By"]
+    assert list(rows["rank"]) == [1, 2]
+
+
+def test_where_the_first_choice_is_full_the_next_product_is_taken():
+    rows = chosen.chosen(candidates("Ax", "Bx", "By"), Limits(per_account=1, per_product=1))
+    assert list(rows["account_id"] + rows["product_id"]) == ["Ax", "By"]
+
+
+def test_without_values_chances_decide_and_blank_owners_are_one_owner():
+    rows = chosen.chosen(candidates("Ax", "By", "Cz", value=None, owner="  "), Limits(per_owner=2))
+    assert list(rows["account_id"]) == ["A", "B"]
+    assert set(rows["owner"]) == {chosen.NO_OWNER}
+
+
+SLOTS = st.lists(
+    st.tuples(st.sampled_from("ABCDEFGH"), st.sampled_from("uvwxyz")), min_size=1, max_size=30, unique=True
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SLOTS, st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.sampled_from([0.0, 0.2, 0.5]))
+def test_limits_hold_and_nothing_more_would_fit(slots, per_owner, per_account, per_product, share):
+    given_rows = candidates(*("".join(each) for each in slots))
+    given_rows["owner"] = given_rows["account_id"].map(dict(zip("ABCDEFGH", "ppqqrrss", strict=True)))
+    limits = Limits(per_owner, per_account, per_product)
+    rows = chosen.chosen(given_rows, limits, share)
+    arms = chosen.held_back(rows, share, "seed")
+    called = rows[arms == LISTED]
+    assert called.groupby("owner").size().max() <= per_owner or called.empty or per_account > 1
+    assert rows.groupby("account_id").size().max() <= per_account
+    assert rows.groupby("product_id").size().max() <= per_product
+    if share == 0:
+        assert rows.groupby("owner").size().max() <= per_owner
+        rest = given_rows.merge(rows[["account_id", "product_id"]], how="left", indicator=True)
+        for each in rest[rest["_merge"] == "left_only"].itertuples():
+            full = [
+                (rows["owner"] == each.owner).sum() >= per_owner,
+                (rows["account_id"] == each.account_id).sum() >= per_account,
+                (rows["product_id"] == each.product_id).sum() >= per_product,
+            ]
+            assert any(full)
+
+
+# --- Holding back ---------------------------------------------------------------------------
+
+
+def many(accounts: int, owners: int = 4, chance: float = 0.15) -> pd.DataFrame:
+    numbers = np.arange(accounts)
+    frame = pd.DataFrame({"account_id": [f"K{each:05d}" for each in numbers], "product_id": "x", "chance": chance})
+    return frame.assign(owner=[f"owner {each % owners}" for each in numbers], value=None)
+
+
+def test_the_control_is_a_share_of_every_owners_accounts_and_the_same_for_the_same_seed():
+    rows = many(400)
+    arms = chosen.held_back(rows, 0.2, "2025Q1")
+    assert (arms == HELD_BACK).groupby(rows["owner"]).sum().tolist() == [20, 20, 20, 20]
+    assert arms.equals(chosen.held_back(rows, 0.2, "2025Q1"))
+    assert not arms.equals(chosen.held_back(rows, 0.2, "2025Q2"))
+    shuffled = rows.sample(frac=1, random_state=1)
+    assert chosen.held_back(shuffled, 0.2, "2025Q1").sort_index().equals(arms)
+
+
+def test_all_calls_of_an_account_are_in_one_arm():
+    rows = pd.concat([many(60), many(60).assign(product_id="y")])
+    arms = chosen.held_back(rows, 0.3, "seed")
+    assert arms.groupby(rows["account_id"]).nunique().max() == 1
+
+
+def test_the_lift_that_is_stated_is_found_four_times_in_five():
+    """Against a simulation: the stated smallest lift is significant in about 80 % of worlds."""
+    rows = many(600)
+    rows["arm"] = chosen.held_back(rows, 0.2, "seed")
+    stated = chosen.detectable(rows)
+    assert (stated.listed, stated.held_back) == (480, 120)
+    draw = np.random.default_rng(1)
+    listed = (rows["arm"] == LISTED).to_numpy()
+    closed = draw.random((2000, len(rows))) < 0.15 + stated.lift * listed
+    found = stats.ttest_ind(closed[:, listed], closed[:, ~listed], axis=1, equal_var=False).pvalue < 0.05
+    assert 0.74 < found.mean() < 0.86
+
+
+def test_without_chances_or_without_a_control_no_lift_is_stated():
+    rows = many(20).assign(arm=LISTED)
+    assert chosen.detectable(rows).lift is None
+    rows["arm"] = chosen.held_back(rows, 0.3, "seed")
+    assert chosen.detectable(rows.assign(chance=np.nan)).lift is None
+
+
+# --- What came of it ------------------------------------------------------------------------
+
+
+def answered(draw: np.random.Generator, accounts: int, lift: float) -> pd.DataFrame:
+    arm = np.where(draw.random(accounts) < 0.25, HELD_BACK, LISTED)
+    worked = (arm == LISTED) & (draw.random(accounts) < 0.7)
+    closed = draw.random(accounts) < 0.1 + lift * worked
+    names = [f"K{each}" for each in range(accounts)]
+    return pd.DataFrame({"account_id": names, "arm": arm, "worked": worked, "closed": closed})
+
+
+def test_one_list_against_its_control_is_welchs_test():
+    rows = answered(np.random.default_rng(2), 500, 0.2)
+    found = followed.effect([rows])
+    sides = [rows.loc[rows["arm"] == each, "closed"].astype(float) for each in (LISTED, HELD_BACK)]
+    welch = stats.ttest_ind(*sides, equal_var=False).confidence_interval()
+    assert (found.list_low, found.list_high) == pytest.approx((welch.low, welch.high))
+    assert found.working == pytest.approx(found.list / rows.loc[rows["arm"] == LISTED, "worked"].mean())
+
+
+def test_quarters_are_pooled_and_narrow_the_interval():
+    draw = np.random.default_rng(3)
+    rounds = [answered(draw, 400, 0.15) for _ in range(4)]
+    one, all_of_them = followed.effect(rounds[:1]), followed.effect(rounds)
+    assert all_of_them.listed + all_of_them.held_back == 1600
+    assert all_of_them.working_high - all_of_them.working_low < 0.6 * (one.working_high - one.working_low)
+    assert all_of_them.working_low < 0.15 < all_of_them.working_high
+
+
+def test_nobody_held_back_or_nothing_worked_leaves_no_effect():
+    rows = answered(np.random.default_rng(4), 50, 0.0)
+    assert followed.effect([rows[rows["arm"] == LISTED]]).list is None
+    assert followed.effect([]).working is None
+    idle = followed.effect([rows.assign(worked=False)])
+    assert idle.working is None
+    assert idle.list is not None
+
+
+def test_expected_stands_beside_actual_by_owner():
+    rows = candidates("Ax", "By", "Cz").assign(
+        arm=LISTED, worked=[True, True, False], closed=[True, False, False], owner=["Kim", "Kim", "Lee"]
+    )
+    table = followed.calibration(rows, "owner").set_index("owner")
+    assert table.loc["Kim", ["calls", "worked", "closed"]].tolist() == [2, 2, 1]
+    assert table.loc["Kim", "expected"] == pytest.approx(0.13 + 0.12)
+    assert table.loc["Kim", "closed_value"] == Decimal(13)
+    assert table.loc["Lee", "closed"] == 0
+
+
+# --- The workbook ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(tmp_path) -> tuple[Path, pd.DataFrame]:
+    rows = candidates("Ax", "By", "Cz").assign(call=["Q-1", "Q-2", "Q-3"], due=pd.Timestamp("2025-06-30").date())
+    rows.loc[2, "name"] = '=HYPERLINK("http://x")'
+    workbook.write(rows, tmp_path / "calls.xlsx", "Calls", "EUR")
+    return tmp_path / "calls.xlsx", rows
+
+
+def fill(path: Path, cells: dict[str, object], delete: int | None = None) -> Path:
+    book = openpyxl.load_workbook(path)
+    sheet = book[workbook.SHEET]
+    for name, value in cells.items():
+        sheet[name] = value
+    if delete:
+        sheet.delete_rows(delete)
+    book.save(path)
+    return path
+
+
+def test_what_owners_fill_in_comes_back(sent):
+    path, rows = sent
+    filled, noticed = workbook.read(fill(path, {"J3": " Won ", "J4": "lost", "K4": "price"}), rows)
+    assert list(filled["status"]) == ["won", "lost", "not contacted"]
+    assert filled["why_not"].tolist()[1] == "price"
+    assert noticed == []
+
+
+def test_a_clients_text_is_never_a_formula(sent):
+    sheet = openpyxl.load_workbook(sent[0])[workbook.SHEET]
+    cells = [cell for row in sheet.iter_rows() for cell in row]
+    assert not [cell.coordinate for cell in cells if cell.data_type == "f"]
+    assert sheet["D5"].value == '=HYPERLINK("http://x")'
+
+
+@pytest.mark.parametrize(
+    ("cells", "delete", "said", "status"),
+    [
+        ({"C4": "Z"}, None, "another customer or product", ["not contacted"] * 3),
+        ({"A4": "Q-9"}, None, "not issued", ["not contacted"] * 3),
+        ({"A4": "Q-1"}, None, "stand twice", ["not contacted"] * 3),
+        ({"J3": "won"}, 4, "1 calls are missing", ["won", "not contacted", "not contacted"]),
+        ({"J4": "spoke to them, nice people"}, None, "none of the words", ["not contacted"] * 3),
+    ],
+)
+def test_what_does_not_fit_is_said_and_not_counted(sent, cells, delete, said, status):
+    path, rows = sent
+    filled, noticed = workbook.read(fill(path, cells, delete), rows)
+    assert list(filled["status"]) == status
+    assert len(filled) == 3
+    assert any(said in each for each in noticed)
+
+
+def test_a_file_that_is_no_list_is_refused(sent, tmp_path):
+    path, rows = sent
+    with pytest.raises(DataError, match="lacks the column 'Status'"):
+        workbook.read(fill(path, {"J2": "State"}), rows)
+    (tmp_path / "notes.xlsx").write_text("not a workbook")
+    with pytest.raises(DataError, match="not readable as a workbook"):
+        workbook.read(tmp_path / "notes.xlsx", rows)
+
+
+# --- From issue to follow-up ----------------------------------------------------------------
+
+
+def test_a_list_is_issued_once_followed_up_and_read_back(book):
+    mine = book("Ax Bx Cx Dx A By", "Ax Ay Bx Cx Dx", "Ax Ay Bx Cx Cy Dx", names={each: each for each in "ABCD"})
+    told = record.issue(mine, "2025Q2", candidates("By", "Cy", "Dy"), Limits(per_account=1), 0.0, "s")
+    assert told.stated["calls"] == 3
+    assert sorted(each.name for each in told.folder.iterdir()) == [
+        *("calls.csv", "calls.xlsx", "issued.json", "register.parquet"),
+    ]
+    with pytest.raises(DataError, match="was issued already"):
+        record.issue(mine, "2025Q2", candidates("By"))
+    assert record.fill_in(mine, "2025Q2", [fill(told.folder / "calls.xlsx", {"J3": "lost", "J4": "won"})]) == []
+    assert record.outcomes(mine, "2025Q2") == []
+    ((quarter, rows),) = record.outcomes(mine, "2025Q3")
+    assert quarter == "2025Q2"
+    assert rows.set_index("account_id")["closed"].to_dict() == {"B": False, "C": True, "D": False}
+    assert rows.set_index("account_id")["worked"].to_dict() == {"B": True, "C": True, "D": False}
+
+
+def test_what_cannot_be_issued_or_followed_is_refused(book):
+    mine = book("Ax", "Ax")
+    with pytest.raises(DataError, match="nothing to recommend"):
+        record.issue(mine, "2025Q1", candidates())
+    with pytest.raises(DataError, match="cannot be held back"):
+        record.issue(mine, "2025Q1", candidates("Ay"), share_held_back=0.9)
+    with pytest.raises(DataError, match=r"No list of 2025Q1 was issued.*none yet"):
+        record.fill_in(mine, "2025Q1", [])
+
+
+# --- The plan -------------------------------------------------------------------------------
+
+
+def test_what_a_target_takes_by_hand(book):
+    """A holds 1 of 2, B 1 of 2: the mean is 0.5; each open slot is worth 1 / (2 possible x 2 accounts) = 0.25."""
+    mine = book("Ax Bx", "Ax Bx", products=["x", "y"])
+    slots = candidates("Ay", "By", chance=0.2)
+    found = plan.reach(mine, "2025Q2", 0.75, slots, slots.iloc[:1])
+    assert (found.now, found.slots_to_fill, found.open_slots, found.calls) == (0.5, 1, 2, 1)
+    assert found.gain == pytest.approx(0.25 * 0.22)
+    assert found.rest == pytest.approx(0.25 * 0.21)
+    assert found.loss == 0
+    assert found.expected == pytest.approx(0.5 + 0.25 * 0.43)
+    assert found.quantiles[0.05] < found.expected < found.quantiles[0.95]
+    assert 0 < found.probability < 0.5
+    assert plan.reach(mine, "2025Q2", 0.99, slots, slots).slots_to_fill == 2
+    assert plan.reach(mine, "2025Q2", 0.99, slots.iloc[:1], slots).slots_to_fill is None
+
+
+def test_usual_losses_are_counted_in(book):
+    """Of 2 holdings one was lost between the quarters: half of what is held is expected to go."""
+    mine = book("Ax Bx", "Ax B", products=["x"])
+    found = plan.reach(mine, "2025Q2", 0.9, candidates("Bx"), candidates("Bx"))
+    assert found.loss == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("target", "said"), [(0.5, "not above the degree"), (0.2, "not above"), (42, "is a share")])
+def test_a_target_that_is_none_is_refused(book, target, said):
+    mine = book("Ax Bx", products=["x", "y"])
+    with pytest.raises(DataError, match=said):
+        plan.reach(mine, "2025Q1", target, candidates("Ay"), candidates("Ay"))
+
+
+def test_the_groups_gains_add_up_to_the_plans(book):
+    mine = book("Ax Bx Cx", products=["x", "y"], attributes={"size": {"A": "big", "B": "small"}})
+    slots = candidates("Ay", "By", "Cy")
+    table = plan.by_group(mine, "2025Q1", slots, slots.iloc[:2], "size")
+    assert table["group"].tolist() == ["big", "small", "(not given)"]
+    assert table["calls"].tolist() == [1, 1, 0]
+    assert table["gain"].sum() == pytest.approx(plan.reach(mine, "2025Q1", 0.9, slots, slots.iloc[:2]).gain)
