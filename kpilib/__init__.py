@@ -19,6 +19,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     figures.style  figures.marks  figures.ladders  figures
+    wording.actions  tables.actions  figures.actions
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__

@@ -16,6 +16,7 @@ from scipy import stats
 from kpilib.actions import chosen, followed, plan, record, workbook
 from kpilib.actions.chosen import HELD_BACK, LISTED, Limits
 from kpilib.errors import DataError
+from kpilib.wording import actions as say
 
 
 def candidates(*slots: str, chance: float = 0.1, value: str | None = "10", owner: str | None = "Kim") -> pd.DataFrame:
@@ -313,3 +314,33 @@ def test_the_groups_gains_add_up_to_the_plans(book):
     assert table["group"].tolist() == ["big", "small", "(not given)"]
     assert table["calls"].tolist() == [1, 1, 0]
     assert table["gain"].sum() == pytest.approx(plan.reach(mine, "2025Q1", 0.9, slots, slots.iloc[:2]).gain)
+
+
+# --- In words -------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(-0.4, 0.4), st.floats(0.001, 0.3), st.floats(0, 1), st.floats(0, 1))
+def test_what_is_said_of_an_effect_agrees_with_its_interval(working, reach, listed, left):
+    low, high = working - reach, working + reach
+    found = followed.Effect(80, 20, 0.5, listed, left, working / 2, low / 2, high / 2, working, low, high)
+    text = say.effect(found)
+    assert text.startswith("Calling worked") == (low > 0)
+    assert text.startswith("Calling did harm") == (high < 0)
+    assert ("not clear" in text) == (low <= 0 <= high)
+    assert "100 customers" in text
+
+
+def test_without_a_control_nothing_is_said_of_an_effect():
+    assert "cannot be told" in say.effect(followed.effect([]))
+    assert "nothing will tell" in say.detectable(chosen.Detectable(10, 0, None, None))
+
+
+def test_a_plan_says_what_is_out_of_reach(book):
+    mine = book("Ax Bx", "Ax Bx", products=["x", "y"])
+    slots = candidates("Ay")
+    assert "out of reach" in say.plan(plan.reach(mine, "2025Q2", 0.99, slots, slots))[0]
+    told = " ".join(say.plan(plan.reach(mine, "2025Q2", 0.7, slots, slots)))
+    assert "takes 1 more product sold" in told
+    unknown = say.plan(plan.reach(mine, "2025Q2", 0.7, slots.assign(chance=None), slots))
+    assert "cannot be said" in unknown[1]

@@ -1,0 +1,114 @@
+"""The call list in sentences: what a target takes, what was said, and what happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kpilib.written import Row, missing, per_cent, plural, points, quarter, upper
+
+
+def plan(found: Any) -> list[str]:
+    """Say what a target takes (``actions.plan.Plan``): slots, what the quarter can bring, how likely that is enough.
+
+    ``has`` and ``could buy`` are shares; nothing is promised where no chances are known.
+    """
+    gap = f"From {per_cent(found.now)} to {per_cent(found.target)}"
+    if found.slots_to_fill is None:
+        first = f"{gap} is out of reach: not even if all {plural(found.open_slots, 'open slot')} were filled."
+    else:
+        first = (
+            f"{gap} takes {plural(found.slots_to_fill, 'more product sold', 'more products sold')} to customers who "
+            f"could buy them, the likeliest first and nothing lost meanwhile; {plural(found.open_slots, 'is', 'are')} "
+            "open."
+        )
+    if found.expected is None:
+        return [first, "How likely that is cannot be said: nothing is known yet of how often open slots are filled."]
+    low, high = (per_cent(found.quantiles[each]) for each in (0.05, 0.95))
+    listed = f"of which the {plural(found.calls, 'call')} on the list bring {points(found.gain, ' points')}"
+    return [
+        first,
+        f"As things go, the next quarter brings {points(found.gain + found.rest, ' points')}, {listed}, and loses "
+        f"{points(found.loss, ' points').lstrip('+')}: {per_cent(found.expected)} is expected, and in nine cases of "
+        f"ten between {low} and {high}.",
+        f"The chance of reaching the target by then is {chance(found.probability)}.",
+    ]
+
+
+def chance(probability: float) -> str:
+    """Write a chance without claiming certainty.
+
+    Example
+    -------
+    >>> chance(0.5), chance(0.001), chance(0.9999)
+    ('50%', 'under 1%', 'over 99%')
+    """
+    if probability < 0.01:
+        return "under 1%"
+    return "over 99%" if probability > 0.99 else f"{probability:.0%}"
+
+
+def detectable(stated: Any) -> str:
+    """Say, before anything is issued, what the control will be able to show (``actions.chosen.Detectable``)."""
+    if not stated.held_back:
+        return "No customer is held back, so nothing will tell what the list itself added."
+    left = (
+        f"{plural(stated.held_back, 'customer')} drawn at random {'is' if stated.held_back == 1 else 'are'} left alone"
+    )
+    if stated.lift is None:
+        return f"{left}; what they can show is not known, because no chances are."
+    return (
+        f"{left}, so that the list can be measured: a lift of {points(stated.lift, ' points').lstrip('+')} in the "
+        f"share of calls that close ({per_cent(stated.expected)} expected without one) would be noticed four times in "
+        "five, a smaller one less often."
+    )
+
+
+def said_and_came(issued: str, rows: Row) -> str:
+    """Say of one list what was expected and what came (a row of ``actions.followed.calibration``)."""
+    listed = f"The list of {quarter(issued)} named {plural(rows['calls'], 'call')}; {rows['worked']:,} were worked"
+    closed = f"{rows['closed']:,} closed" if rows["closed"] else "none closed"
+    if missing(rows["expected"]):
+        return f"{listed} and {closed}."
+    return f"{listed} and {closed}, where {rows['expected']:.1f} were expected."
+
+
+def effect(found: Any) -> str:
+    """Say what working the list added (``actions.followed.Effect``): only those held back can tell.
+
+    The sign, and whether it is clear, follow the interval.
+    """
+    if found.list is None:
+        return "What the list itself added cannot be told: too few customers were held back."
+    base = f"{per_cent(found.closed_listed)} of the calls closed, {per_cent(found.closed_held_back)} of those held back"
+    if found.working is None:
+        return f"Nothing was worked, so there is nothing to measure: {base}."
+    if found.working_low is None:
+        return f"{upper(base)}; too little varied for an interval."
+    size = (
+        f"{points(found.working, ' points')} (95% interval {points(found.working_low)} to {points(found.working_high)})"
+    )
+    if found.working_low > 0:
+        verdict = f"Calling worked: per call, the chance of closing rose by {size.lstrip('+')}"
+    elif found.working_high < 0:
+        verdict = f"Calling did harm: per call, the chance of closing fell, by {size}"
+    else:
+        verdict = f"Whether calling helped is not clear: per call, {size}"
+    return f"{verdict}. {upper(base)} ({plural(found.listed + found.held_back, 'customer')})."
+
+
+def why_not(counted: pd.DataFrame) -> str | None:
+    """Name the commonest reason that owners gave for a call that did not close."""
+    if counted.empty:
+        return None
+    first = counted.iloc[0]
+    return (
+        f"The commonest reason given for not closing: {first['why_not']} "
+        f"({first['calls']:,} of {plural(counted['calls'].sum(), 'answer')})."
+    )
+
+
+def nothing_issued() -> str:
+    """Say that no list was issued yet, and how one is."""
+    return "No call list was issued for an earlier quarter, so there is nothing to follow up. kpi actions writes one."
