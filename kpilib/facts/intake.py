@@ -44,7 +44,7 @@ def columns_of(
 
 
 FIELDS = {
-    "evidence": ("account_id", "product_id", "date", "start", "end", "quantity", "revenue"),
+    "evidence": ("account_id", "product_id", "date", "start", "end", "quantity", "revenue", "currency"),
     "accounts": ("account_id", "joined_on", "left_on", "name", "owner"),
     "grain": ("item_id", "product_id", "valid_from", "valid_to"),
     "catalogue": ("product_id", "family", "launched", "retired", "lookback_months", "margin"),
@@ -156,6 +156,24 @@ def evidence(
         )
     db.execute(f"create view {quoted(name)} as select e.*, {product} as product_id from ({select}) e{join}")
     return name
+
+
+def refuse_mixed_currencies(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Reading]) -> None:
+    """Refuse amounts in more than one currency, or in another than the engagement's: their sum means nothing."""
+    told, found = engagement.currency, set()
+    for number, declared in enumerate(engagement.evidence, 1):
+        if declared.kind in ("sales", "revenue") and not declared.wide:
+            columns = columns_of(db, f"evidence[{number}]", declared, engagement, readings)
+            if columns.has("currency"):
+                word = f"upper({columns.text('currency')})"
+                rows = db.execute(f"select distinct {word} from {quoted(columns.reading.name)}").fetchall()
+                found |= {word or (told or "").upper() for (word,) in rows} - {""}
+    if len(found) > 1 or (told and found - {told.upper()}):
+        raise DataError(
+            "Amounts are in more than one currency, or not in the engagement's: they are not added up.",
+            f"Found {listed(sorted(found))}; the engagement's currency is {told or 'not declared'}.",
+            "Convert them in a source of their own (sql), and declare currency as the files write it.",
+        )
 
 
 def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading) -> str:

@@ -88,6 +88,7 @@ def load(engagement: Engagement) -> Portfolio:
     attributes = intake.accounts(db, engagement, readings)
     _refuse_unknown_attributes(engagement, attributes)
     catalogue.grain(db, engagement, readings)
+    intake.refuse_mixed_currencies(db, engagement, readings)
     views = [
         intake.evidence(db, number, each, engagement, readings) for number, each in enumerate(engagement.evidence, 1)
     ]

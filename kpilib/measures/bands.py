@@ -37,10 +37,21 @@ def rules(engagement: Engagement) -> list[dict[str, tuple[str, ...]]]:
     return [each.where for each in engagement.segment_bands]
 
 
+def named(pairs: pd.DataFrame, engagement: Engagement) -> pd.Series:
+    """Name the band of every row of ``pairs``, by the bands of the segment its accounts are in; None without a degree."""
+    own = [each.bands for each in engagement.segment_bands]
+    number = pairs["rule"].tolist() if "rule" in pairs else [-1] * len(pairs)
+    names = [
+        band_of(own[rule] if rule >= 0 else engagement.bands, possible, held)
+        for rule, possible, held in zip(number, pairs["possible"].tolist(), pairs["held"].tolist(), strict=True)
+    ]
+    return pd.Series(names, index=pairs.index, dtype="object")
+
+
 def accounts_in(pairs: pd.DataFrame, engagement: Engagement) -> dict[str, int]:
     """Count the accounts with a degree in each band, from low to high."""
     found = {band.name: 0 for band in engagement.bands}
-    for name, rows in pairs.groupby(_named(pairs, engagement)):
+    for name, rows in pairs.groupby(named(pairs, engagement)):
         found[str(name)] += int(rows["accounts"].sum())
     return found
 
@@ -87,7 +98,7 @@ def who(book: Book, quarter: str, band: str, most: int = 15) -> pd.DataFrame:
     names = [each.name for each in engagement.bands]
     if band not in names:
         raise DataError(f"There is no band {band!r}.", near(band, names))
-    among = pairs[_named(pairs, engagement) == band]
+    among = pairs[named(pairs, engagement) == band]
     found = counts.largest(book, quarter, among, rules(engagement), most)
     ids = found["account_id"].tolist()
     listed = found.assign(
@@ -121,17 +132,6 @@ def _last_reached(bands: Sequence[Band], possible: int, held: int) -> Band:
         if gap > 0 or (gap == 0 and not just_above):
             reached = band
     return reached
-
-
-def _named(pairs: pd.DataFrame, engagement: Engagement) -> pd.Series:
-    """Name the band of every row, by the bands of the segment its accounts are in."""
-    own = [each.bands for each in engagement.segment_bands]
-    number = pairs["rule"].tolist() if "rule" in pairs else [-1] * len(pairs)
-    names = [
-        band_of(own[rule] if rule >= 0 else engagement.bands, possible, held)
-        for rule, possible, held in zip(number, pairs["possible"].tolist(), pairs["held"].tolist(), strict=True)
-    ]
-    return pd.Series(names, index=pairs.index, dtype="object")
 
 
 def _in_bands(book: Book, quarter: str) -> dict[str, int]:
