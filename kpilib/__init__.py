@@ -11,7 +11,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
-    measures.degree  measures.change  measures.attach  measures.offers
+    measures.ratios  measures.degree  measures.change  measures.attach  measures.offers
     measures.bands  measures.headline  penetration
     actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
     publish

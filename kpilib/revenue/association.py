@@ -56,9 +56,7 @@ class Impact:
         return {name: None if how is None else how in (RISES, FALLS) for name, how in self.direction.items()}
 
 
-def impact(
-    book: Book, earlier: str, quarter: str, by: str = BAND, steps: Sequence[int] | None = None
-) -> Impact:
+def impact(book: Book, earlier: str, quarter: str, by: str = BAND, steps: Sequence[int] | None = None) -> Impact:
     """Compare what became of accounts by penetration ``band``, or number of ``products``, at an earlier quarter.
 
     Raises

@@ -89,5 +89,3 @@ def _range(starts: Sequence[int], held: int) -> str:
         return f"{first}+"
     last = starts[place + 1] - 1
     return str(first) if first == last else f"{first}–{last}"
-
-

@@ -21,9 +21,7 @@ _COLUMNS = {
 _SUMS = ("accounts", "revenue", "margin", "covered")
 
 
-def revenue_per_account(
-    book: Book, quarter: str, by: str = BAND, steps: Sequence[int] | None = None
-) -> pd.DataFrame:
+def revenue_per_account(book: Book, quarter: str, by: str = BAND, steps: Sequence[int] | None = None) -> pd.DataFrame:
     """Revenue of the look-back per account of the base, by ``band`` or by number of ``products``.
 
     Returns
