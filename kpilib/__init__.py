@@ -23,6 +23,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     written  wording  captions  tables  printed                          shown, never computed
     figures.style  figures.marks  figures.ladders  figures
     wording.actions  tables.actions  figures.actions
+    wording.revenue  captions.revenue  tables.revenue  figures.revenue
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__

@@ -18,7 +18,7 @@ from kpilib.revenue.cohort import (
     retention,
 )
 from kpilib.revenue.levels import revenue_per_account
-from kpilib.revenue.periods import covered
+from kpilib.revenue.periods import covered, longest
 from kpilib.revenue.wallet import Wallet, above_wallet, share_of_wallet, wallet_by
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "gross_revenue_retention",
     "growth_balance",
     "impact",
+    "longest",
     "net_revenue_retention",
     "retention",
     "revenue_per_account",

@@ -18,6 +18,7 @@ from kpilib.measures import bands
 
 BAND, PRODUCTS = "band", "products"
 MOST = 6  # steps of the number of products, where none are given
+SMALLEST_LAST = 0.05  # of the accounts: a smaller last step says more about chance than about its customers
 NO_PRODUCT, NOTHING_POSSIBLE = "none", "nothing possible"
 
 
@@ -34,7 +35,7 @@ def summed(
         ``band`` of the degree, or ``products`` held.
     steps
         Where groups of ``products`` begin: (1, 4, 7) makes 1-3, 4-6 and 7+; without, at most six of equal width, the
-        last ones joined until they reach the engagement's minimum_cell.
+        last ones joined until they reach the engagement's minimum_cell and one account in twenty.
     names
         The columns to add up; a column without any value gives None.
     """
@@ -62,7 +63,8 @@ def _steps(counted: pd.DataFrame, smallest: int) -> list[int]:
     most = max(int(counted["held"].max()) if len(counted) else 1, 1)
     width = ceil(most / MOST)
     starts = list(range(1, most + 1, width))
-    while len(starts) > 1 and counted.loc[counted["held"] >= starts[-1], "accounts"].sum() < smallest:
+    enough = max(smallest, SMALLEST_LAST * counted["accounts"].sum())
+    while len(starts) > 1 and counted.loc[counted["held"] >= starts[-1], "accounts"].sum() < enough:
         starts.pop()
     return starts
 

@@ -67,6 +67,25 @@ def of(book: Book, quarter: str, period: str = YEAR, against: str = PREVIOUS) ->
     return Periods(earlier, later, *(_label(known, each) for each in (earlier, later)))
 
 
+def longest(book: Book, quarter: str) -> dict[str, str] | None:
+    """Choose the best comparison that the data carry, as arguments of every function that compares periods.
+
+    Twelve months against the twelve before; else the quarter against the same a year before; else against the one
+    before; None where none of them is covered with revenue above 0 in the earlier period.
+    """
+    if not book.has("holdings"):
+        return None
+    known, at = _covered(book), queries.moment(book, quarter)
+    for period, against, back in ((YEAR, PREVIOUS, 7), (QUARTER, LAST_YEAR, 4), (QUARTER, PREVIOUS, 1)):
+        needed = range(at.index - back, at.index + 1) if period == YEAR else (at.index - back, at.index)
+        if set(needed) <= set(known):
+            spans = of(book, quarter, period, against)
+            earlier = f"quarter BETWEEN {spans.earlier[0]} AND {spans.earlier[1]}"
+            if queries.fetch(book, f"SELECT 1 FROM holdings WHERE revenue > 0 AND {earlier} LIMIT 1").size:
+                return {"period": period, "against": against}
+    return None
+
+
 def year(book: Book, quarter: str) -> str:
     """Name the twelve months that end with a quarter.
 
