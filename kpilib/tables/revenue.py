@@ -9,7 +9,7 @@ import pandas as pd
 from kpilib.captions.revenue import group_names
 from kpilib.tables import Column, Html, show, text
 from kpilib.wording.revenue import CAUTION, CUSTOMERS, signed, span
-from kpilib.written import count, missing, money, needing, per_cent, points, upper
+from kpilib.written import NOTHING, count, missing, money, needing, per_cent, points, upper
 
 
 def retention(table: pd.DataFrame, currency: str | None = None) -> Html:
@@ -104,7 +104,7 @@ _money = partial(money, places=0)
 
 
 def _score(value: float) -> str:
-    return f"{value:.1f}"
+    return NOTHING if missing(value) else f"{value:.1f}"
 
 
 def _in(title: str, currency: str | None) -> str:
