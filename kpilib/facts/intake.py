@@ -166,7 +166,7 @@ def refuse_mixed_currencies(db: DuckDBPyConnection, engagement: Engagement, read
             columns = columns_of(db, f"evidence[{number}]", declared, engagement, readings)
             if columns.has("currency"):
                 word = f"upper({columns.text('currency')})"
-                rows = db.execute(f"select distinct {word} from {quoted(columns.reading.name)}").fetchall()
+                rows = db.execute(f"select distinct {word} from {quoted(columns.reading.view)}").fetchall()
                 found |= {word or (told or "").upper() for (word,) in rows} - {""}
     if len(found) > 1 or (told and found - {told.upper()}):
         raise DataError(
