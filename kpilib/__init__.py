@@ -19,6 +19,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     ledger  trace                                               tables -> files, and back to the rows
     revenue.periods  revenue.cohort  revenue.balance  revenue.groups     what existing accounts bring
     revenue.levels  revenue.wallet  revenue.association  revenue  peers
+    measures.moves  measures.splits  bridge  comparison
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     figures.style  figures.marks  figures.ladders  figures

@@ -87,6 +87,15 @@ def ratio_change(
     return _t_interval(float(p1 - p0), variance / n, n - 1, int(n), level)
 
 
+def linearised(value: float, influence: Numbers, accounts: Numbers, level: float = 0.95) -> Estimate:
+    """Estimate a smooth figure of totals from what each account does to it, N of them: t with N - 1.
+
+    ``influence`` is the derivative of the figure by the account's weight, times N; its mean is zero.
+    """
+    n, _, variance = _moments(influence, accounts)
+    return _t_interval(value, variance / max(n, 1), n - 1, n, level)
+
+
 def share_change(both: int, lost: int, gained: int, neither: int, level: float = 0.95) -> Estimate:
     """Estimate the change of a share among the same accounts: Newcombe's method 10.
 

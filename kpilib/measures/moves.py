@@ -1,0 +1,259 @@
+"""Accounts counted by what became of their slots between two quarters, and of their revenue.
+
+One query serves every comparison and every part of a bridge: accounts that moved alike are one row, so
+what comes back stays small, and every figure follows from whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from kpilib.book import Book
+from kpilib.measures import queries
+from kpilib.measures.queries import Moment
+
+ENDS = ("possible_earlier", "held_earlier", "possible_later", "held_later")
+SPLIT = ("launched", "opened", "retired", "closed")
+KEYS = ("in_earlier", "in_later", *ENDS, "gained", *(f"{each}{held}" for each in SPLIT for held in ("", "_held")))
+
+Accounts = Iterable[str] | None
+
+
+def slots(
+    book: Book, earlier: str, later: str, by: str | None = None, accounts: Accounts = None, product: str | None = None
+) -> pd.DataFrame:
+    """Count the accounts by what became of their slots, over the union of both bases.
+
+    With ``accounts``, only these; with ``product``, as if the catalogue were that one product.
+
+    Returns
+    -------
+    One row per distinct combination of [group] and:
+
+    - in_earlier, in_later (bool: in the base), possible_earlier, held_earlier, possible_later,
+      held_later (slots, 0 where the account is not in that base)
+    - of accounts with something possible at both quarters, else 0: gained (possible at both, held at
+      the later only), and slots that came or went: launched, retired (the product was put on sale, or
+      taken off, between the two days), opened, closed (all others: eligibility), each with the held
+      among them, such as launched_held
+    - accounts (1 or more), lost (possible at both, held at the earlier only), common (possible at both),
+      common_earlier, common_later (held among these)
+    """
+    at = [queries.moment(book, each) for each in (earlier, later)]
+    mask = None if product is None else _mask_of(book, product)
+    came, went = _on_sale_at_one(book, at[1], at[0]), _on_sale_at_one(book, at[0], at[1])
+    split = {
+        "launched": ("l", "e", came, True),
+        "opened": ("l", "e", came, False),
+        "retired": ("e", "l", went, True),
+        "closed": ("e", "l", went, False),
+    }
+    stays = "(e.possible > 0 AND l.possible > 0)"
+    words = list(queries.words_of(book))
+    told = {"gained": _bits({w: f"e.possible_{w} & l.held_{w} & ~e.held_{w}" for w in words})}
+    for name, (there, absent, masks, inside) in split.items():
+        for what, end in (("possible", ""), ("held", "_held")):
+            sides = {w: f"{there}.{what}_{w} & ~{absent}.possible_{w}" for w in words}
+            told[name + end] = _bits(_among(sides, masks, inside))
+    columns = ", ".join(f"CASE WHEN {stays} THEN {sql} ELSE 0 END AS {name}" for name, sql in told.items())
+    group = 'coalesce(e."group", l."group") AS "group",' if by else ""
+    found = _fetch(
+        book,
+        f"""
+        WITH {_ends(book, at, by, mask, accounts)}
+        SELECT {group} e.account_id IS NOT NULL AS in_earlier, l.account_id IS NOT NULL AS in_later,
+               coalesce(e.possible, 0) AS possible_earlier, coalesce(e.held, 0) AS held_earlier,
+               coalesce(l.possible, 0) AS possible_later, coalesce(l.held, 0) AS held_later,
+               {columns}, count(*) AS accounts
+        FROM e FULL JOIN l USING (account_id) GROUP BY ALL
+        """,
+        accounts,
+        [*queries.group_of(by), *KEYS],
+    )
+    return _in_common(found)
+
+
+def revenue(
+    book: Book,
+    earlier: str,
+    later: str,
+    what: str = "revenue_quarter",
+    by: str | None = None,
+    accounts: Accounts = None,
+) -> pd.DataFrame:
+    """Read the revenue of accounts at two quarters, over the union of both bases.
+
+    ``what`` is revenue_quarter or revenue_window.
+
+    Returns
+    -------
+    One row per [group,] in_earlier, in_later (bool), revenue_earlier and revenue_later (float; 0 where
+    the account is not in that base, missing where the client gives no revenue): accounts.
+    """
+    at = [queries.moment(book, each) for each in (earlier, later)]
+    group = 'coalesce(e."group", l."group") AS "group",' if by else ""
+    amounts = ", ".join(
+        f"CASE WHEN {end}.account_id IS NULL THEN 0 ELSE {end}.{what}::DOUBLE END AS revenue_{name}"
+        for end, name in (("e", "earlier"), ("l", "later"))
+    )
+    return _fetch(
+        book,
+        f"""
+        WITH {_ends(book, at, by, None, accounts)}
+        SELECT {group} e.account_id IS NOT NULL AS in_earlier, l.account_id IS NOT NULL AS in_later,
+               {amounts}, count(*) AS accounts
+        FROM e FULL JOIN l USING (account_id) GROUP BY ALL
+        """,
+        accounts,
+    )
+
+
+def totals(
+    book: Book, earlier: str, later: str, what: str = "revenue_quarter", same: bool = False, accounts: Accounts = None
+) -> pd.DataFrame:
+    """Add up accounts, slots and revenue at two quarters; with ``same``, of accounts in both bases.
+
+    Returns
+    -------
+    Two rows, the earlier quarter first: quarter (label), accounts, possible, held, revenue (Decimal,
+    None without revenue).
+    """
+    at = [queries.moment(book, each) for each in (earlier, later)]
+    ends = {"e": "l", "l": "e"}
+    rows = " UNION ALL ".join(
+        f"""SELECT {queries.literal(moment.label)} AS quarter, count(*) AS accounts,
+                   coalesce(sum(possible), 0)::BIGINT AS possible, coalesce(sum(held), 0)::BIGINT AS held,
+                   sum({what}) AS revenue
+            FROM {end} {f"SEMI JOIN {other} USING (account_id)" if same else ""}"""
+        for (end, other), moment in zip(ends.items(), at, strict=True)
+    )
+    return _fetch(book, f"WITH {_ends(book, at, None, None, accounts)} {rows}", accounts, ["quarter"])
+
+
+def existing(
+    book: Book, earlier: str, later: str, quarters: int, by: str | None = None, accounts: Accounts = None
+) -> pd.DataFrame:
+    """Read what accounts with revenue in the earlier period brought then and brought later.
+
+    A period is so many ``quarters`` to the end of a quarter; who is in the base does not matter.
+
+    Returns
+    -------
+    One row per [group,] revenue_earlier (above 0) and revenue_later (0 for lost accounts), floats:
+    accounts.
+    """
+    first, last = (queries.moment(book, each).index for each in (earlier, later))
+    sums = ", ".join(
+        f"coalesce(sum(revenue_quarter) FILTER (quarter BETWEEN {end - quarters + 1} AND {end}), 0)::DOUBLE"
+        f" AS revenue_{name}"
+        for end, name in ((first, "earlier"), (last, "later"))
+    )
+    rows = queries.positions(book, range(first - quarters + 1, last + 1), by)
+    only = "WHERE account_id IN (SELECT account_id FROM wanted)" if accounts is not None else ""
+    group = '"group",' if by else ""
+    return _fetch(
+        book,
+        f"""
+        SELECT {group} revenue_earlier, revenue_later, count(*) AS accounts
+        FROM (SELECT {'any_value("group") AS "group",' if by else ""} account_id, {sums}
+              FROM ({rows}) {only} GROUP BY account_id)
+        WHERE revenue_earlier > 0 GROUP BY ALL
+        """,
+        accounts,
+    )
+
+
+def largest(
+    book: Book, earlier: str, later: str, points: str, most: int = 10, accounts: Accounts = None
+) -> pd.DataFrame:
+    """List the accounts for which an expression over their slots is largest and smallest.
+
+    Returns
+    -------
+    Up to ``most`` above 0 and ``most`` below, from the largest to the smallest, ties by account_id:
+    account_id, possible_earlier, held_earlier, possible_later, held_later, points.
+    """
+    at = [queries.moment(book, each) for each in (earlier, later)]
+    return _fetch(
+        book,
+        f"""
+        WITH {_ends(book, at, None, None, accounts)}, slots AS (
+            SELECT account_id, coalesce(e.possible, 0) AS possible_earlier, coalesce(e.held, 0) AS held_earlier,
+                   coalesce(l.possible, 0) AS possible_later, coalesce(l.held, 0) AS held_later
+            FROM e FULL JOIN l USING (account_id)
+        ), told AS (SELECT *, ({points})::DOUBLE AS points FROM slots)
+        (SELECT * FROM told WHERE points > 0 ORDER BY points DESC, account_id LIMIT {int(most)})
+        UNION ALL (SELECT * FROM told WHERE points < 0 ORDER BY points, account_id LIMIT {int(most)})
+        ORDER BY points DESC, account_id
+        """,
+        accounts,
+    )
+
+
+def _fetch(book: Book, sql: str, accounts: Accounts, order: Iterable[str] = ()) -> pd.DataFrame:
+    frames = {} if accounts is None else {"wanted": pd.DataFrame({"account_id": [str(each) for each in accounts]})}
+    frames = {name: frame.astype({"account_id": "str"}) for name, frame in frames.items()}
+    return queries.fetch(book, sql, order=list(order), **frames)
+
+
+def _ends(book: Book, at: list[Moment], by: str | None, mask: dict[int, int] | None, accounts: Accounts) -> str:
+    """Write both bases, ``e`` and ``l``, of the wanted accounts, and of one product where masked."""
+    only = "AND account_id IN (SELECT account_id FROM wanted)" if accounts is not None else ""
+    replaced = ""
+    if mask is not None:
+        words = {f"{name}_{w}": f"{name}_{w} & {mask.get(w, 0)}" for w in queries.words_of(book)
+                 for name in ("possible", "held")}  # fmt: skip
+        counted = {name: _bits({w: words[f"{name}_{w}"] for w in queries.words_of(book)})
+                   for name in ("possible", "held")}  # fmt: skip
+        replaced = "REPLACE (" + ", ".join(f"{sql} AS {name}" for name, sql in {**words, **counted}.items()) + ")"
+    return ", ".join(
+        f"{end} AS (SELECT * {replaced} FROM ({queries.positions(book, [each.index], by)}) WHERE in_base {only})"
+        for end, each in zip("el", at, strict=True)
+    )
+
+
+def _mask_of(book: Book, product: str) -> dict[int, int]:
+    """Return the bit of one product, by word."""
+    queries.bit_of(book, product, "held")  # refuses a product that is not there
+    row = book.products[book.products["product_id"] == product].iloc[0]
+    return {int(row["word"]): int(row["bit"])}
+
+
+def _on_sale_at_one(book: Book, there: Moment, absent: Moment) -> dict[int, int]:
+    """Return the bits of products on sale on one day and not on the other, by word."""
+    now, then = (_on_sale(book, each) for each in (there, absent))
+    chosen = book.products[now & ~then]
+    return {int(word): int(rows["bit"].sum()) for word, rows in chosen.groupby("word")}
+
+
+def _on_sale(book: Book, at: Moment) -> pd.Series:
+    day = pd.Timestamp(at.as_of)
+    launched, retired = (pd.to_datetime(book.products[name]) for name in ("launched", "retired"))
+    return (launched.isna() | (launched <= day)) & (retired.isna() | (retired > day))
+
+
+def _among(slots: dict[int, str], masks: dict[int, int], inside: bool) -> dict[int, str]:
+    """Keep the slots of the masked products, or of all others."""
+    if inside:
+        return {w: f"{sql} & {masks[w]}" for w, sql in slots.items() if w in masks}
+    return {w: f"{sql} & ~{masks[w]}" if w in masks else sql for w, sql in slots.items()}
+
+
+def _bits(words: dict[int, str]) -> str:
+    return "(" + " + ".join(f"bit_count({sql})::BIGINT" for sql in words.values()) + ")" if words else "0"
+
+
+def _in_common(found: pd.DataFrame) -> pd.DataFrame:
+    """Add what follows: slots possible at both quarters, what was held of them, and lost."""
+    stays = (found["possible_earlier"] > 0) & (found["possible_later"] > 0)
+    common = found["possible_earlier"] - found["retired"] - found["closed"]
+    before = found["held_earlier"] - found["retired_held"] - found["closed_held"]
+    after = found["held_later"] - found["launched_held"] - found["opened_held"]
+    return found.assign(
+        lost=(before + found["gained"] - after).where(stays, 0),
+        common=common.where(stays, 0),
+        common_earlier=before.where(stays, 0),
+        common_later=after.where(stays, 0),
+    )
