@@ -18,7 +18,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.errors import DataError, near
 from kpilib.measures import change as changes
-from kpilib.measures import counts, degree, moves, queries, splits, uncertainty
+from kpilib.measures import degree, moves, queries, splits, uncertainty
 from kpilib.measures.moves import Accounts
 from kpilib.measures.uncertainty import Estimate
 
@@ -222,13 +222,9 @@ def at_risk(book: Book, earlier: str, later: str) -> pd.DataFrame | None:
     """
     if not book.has("lapsing"):
         return None
-    rows = []
-    for label in (each.label for each in changes.comparable(book, later, earlier)):
-        marks = f"SELECT account_id, product_id FROM lapsing WHERE quarter = {queries.literal(label)}"
-        found = counts.tally(book, label, marks)
-        held = degree.measured(counts.pairs(book, quarters=[label])).held
-        late = int(found.loc[found["held"], "slots"].sum())
-        rows.append({"quarter": label, "held": held, "lapsing": late, "share": _over(late, held)})
+    first, last = changes.comparable(book, later, earlier)
+    found = moves.lapsing(book, first.label, last.label)
+    rows = [row | {"share": _over(row["lapsing"], row["held"])} for row in found.to_dict("records")]
     return degree.table(rows, _RISK_COLUMNS)
 
 

@@ -14,9 +14,10 @@ from kpilib.book import Book
 from kpilib.measures import queries
 from kpilib.measures.queries import Moment
 
-ENDS = ("possible_earlier", "held_earlier", "possible_later", "held_later")
+ENDS = {"e": "earlier", "l": "later"}
+SLOTS = ("possible_earlier", "held_earlier", "possible_later", "held_later")
 SPLIT = ("launched", "opened", "retired", "closed")
-KEYS = ("in_earlier", "in_later", *ENDS, "gained", *(f"{each}{held}" for each in SPLIT for held in ("", "_held")))
+KEYS = ("in_earlier", "in_later", *SLOTS, "gained", *(f"{each}{held}" for each in SPLIT for held in ("", "_held")))
 
 Accounts = Iterable[str] | None
 
@@ -57,21 +58,23 @@ def slots(
         for what, end in (("possible", ""), ("held", "_held")):
             sides = {w: f"{there}.{what}_{w} & ~{absent}.possible_{w}" for w in words}
             told[name + end] = _bits(_among(sides, masks, inside))
-    columns = ", ".join(f"CASE WHEN {stays} THEN {sql} ELSE 0 END AS {name}" for name, sql in told.items())
-    group = 'coalesce(e."group", l."group") AS "group",' if by else ""
+    told = {name: f"CASE WHEN {stays} THEN {sql} ELSE 0 END" for name, sql in told.items()}
+    there = {f"in_{when}": f"({end}.account_id IS NOT NULL)::BIGINT" for end, when in ENDS.items()}
+    had = {
+        f"{what}_{when}": f"coalesce({end}.{what}, 0)" for end, when in ENDS.items() for what in ("possible", "held")
+    }
+    packed = _packed([{**there, **had, **told}[name] for name in KEYS], len(book.products))
+    columns = ", ".join(f"{sql} AS packed_{n}" for n, sql in enumerate(packed))
     found = _fetch(
         book,
         f"""
-        WITH {_ends(book, at, by, mask, accounts)}
-        SELECT {group} e.account_id IS NOT NULL AS in_earlier, l.account_id IS NOT NULL AS in_later,
-               coalesce(e.possible, 0) AS possible_earlier, coalesce(e.held, 0) AS held_earlier,
-               coalesce(l.possible, 0) AS possible_later, coalesce(l.held, 0) AS held_later,
-               {columns}, count(*) AS accounts
-        FROM e FULL JOIN l USING (account_id) GROUP BY ALL
+        WITH {_ends(book, at, mask, accounts)}
+        SELECT {_group(book, by)} {columns}, count(*) AS accounts FROM {_joined(by)} GROUP BY ALL
         """,
         accounts,
-        [*queries.group_of(by), *KEYS],
     )
+    keys = [*queries.group_of(by), *KEYS]
+    found = _unpacked(found, len(book.products)).sort_values(keys, kind="stable", ignore_index=True)
     return _in_common(found)
 
 
@@ -89,22 +92,21 @@ def revenue(
 
     Returns
     -------
-    One row per [group,] in_earlier, in_later (bool), revenue_earlier and revenue_later (float; 0 where
-    the account is not in that base, missing where the client gives no revenue): accounts.
+    One row per account, in no order: [group], in_earlier, in_later (bool), revenue_earlier and
+    revenue_later (float; 0 where the account is not in that base, missing where the client gives no
+    revenue), accounts (1).
     """
     at = [queries.moment(book, each) for each in (earlier, later)]
-    group = 'coalesce(e."group", l."group") AS "group",' if by else ""
     amounts = ", ".join(
         f"CASE WHEN {end}.account_id IS NULL THEN 0 ELSE {end}.{what}::DOUBLE END AS revenue_{name}"
-        for end, name in (("e", "earlier"), ("l", "later"))
+        for end, name in ENDS.items()
     )
     return _fetch(
         book,
         f"""
-        WITH {_ends(book, at, by, None, accounts)}
-        SELECT {group} e.account_id IS NOT NULL AS in_earlier, l.account_id IS NOT NULL AS in_later,
-               {amounts}, count(*) AS accounts
-        FROM e FULL JOIN l USING (account_id) GROUP BY ALL
+        WITH {_ends(book, at, None, accounts)}
+        SELECT {_group(book, by)} e.account_id IS NOT NULL AS in_earlier, l.account_id IS NOT NULL AS in_later,
+               {amounts}, 1 AS accounts FROM {_joined(by)}
         """,
         accounts,
     )
@@ -129,7 +131,7 @@ def totals(
             FROM {end} {f"SEMI JOIN {other} USING (account_id)" if same else ""}"""
         for (end, other), moment in zip(ends.items(), at, strict=True)
     )
-    return _fetch(book, f"WITH {_ends(book, at, None, None, accounts)} {rows}", accounts, ["quarter"])
+    return _fetch(book, f"WITH {_ends(book, at, None, accounts)} {rows}", accounts, ["quarter"])
 
 
 def existing(
@@ -141,8 +143,8 @@ def existing(
 
     Returns
     -------
-    One row per [group,] revenue_earlier (above 0) and revenue_later (0 for lost accounts), floats:
-    accounts.
+    One row per account with revenue in the earlier period, in no order: [group], revenue_earlier (above
+    0), revenue_later (0 for lost accounts), both floats, accounts (1).
     """
     first, last = (queries.moment(book, each).index for each in (earlier, later))
     sums = ", ".join(
@@ -150,16 +152,14 @@ def existing(
         f" AS revenue_{name}"
         for end, name in ((first, "earlier"), (last, "later"))
     )
-    rows = queries.positions(book, range(first - quarters + 1, last + 1), by)
-    only = "WHERE account_id IN (SELECT account_id FROM wanted)" if accounts is not None else ""
-    group = '"group",' if by else ""
+    picked = queries.numbers(range(first - quarters + 1, last + 1))
     return _fetch(
         book,
         f"""
-        SELECT {group} revenue_earlier, revenue_later, count(*) AS accounts
-        FROM (SELECT {'any_value("group") AS "group",' if by else ""} account_id, {sums}
-              FROM ({rows}) {only} GROUP BY account_id)
-        WHERE revenue_earlier > 0 GROUP BY ALL
+        SELECT {_group(book, by)} revenue_earlier, revenue_later, 1 AS accounts
+        FROM (SELECT account_id, {sums} FROM positions
+              WHERE quarter IN ({picked}) {_only(accounts)} GROUP BY account_id)
+        {"LEFT JOIN accounts a USING (account_id)" if by else ""} WHERE revenue_earlier > 0
         """,
         accounts,
     )
@@ -179,7 +179,7 @@ def largest(
     return _fetch(
         book,
         f"""
-        WITH {_ends(book, at, None, None, accounts)}, slots AS (
+        WITH {_ends(book, at, None, accounts)}, slots AS (
             SELECT account_id, coalesce(e.possible, 0) AS possible_earlier, coalesce(e.held, 0) AS held_earlier,
                    coalesce(l.possible, 0) AS possible_later, coalesce(l.held, 0) AS held_later
             FROM e FULL JOIN l USING (account_id)
@@ -192,15 +192,81 @@ def largest(
     )
 
 
+def lapsing(book: Book, earlier: str, later: str) -> pd.DataFrame:
+    """Count what the base holds at two quarters, and what of it is past its usual interval.
+
+    Returns
+    -------
+    Two rows, the earlier quarter first: quarter (label), held, lapsing (both slots).
+    """
+    at = [queries.moment(book, each) for each in (earlier, later)]
+    labels = ", ".join(queries.literal(each.label) for each in at)
+    return queries.fetch(
+        book,
+        f"""
+        WITH base AS ({queries.base(book, [each.index for each in at])}),
+        late AS (
+            SELECT l.quarter, count(*) AS lapsing
+            FROM (SELECT * FROM lapsing WHERE quarter IN ({labels})) l JOIN products p USING (product_id)
+            JOIN quarters q ON q.label = l.quarter
+            JOIN base c ON c.account_id = l.account_id AND c.quarter = q.quarter
+            WHERE {queries.bit(book, "held")} GROUP BY l.quarter)
+        SELECT q.label AS quarter, sum(held)::BIGINT AS held, coalesce(any_value(lapsing), 0) AS lapsing
+        FROM base JOIN quarters q USING (quarter) LEFT JOIN late ON late.quarter = q.label
+        GROUP BY q.label
+        """,
+        order=["quarter"],
+    )
+
+
 def _fetch(book: Book, sql: str, accounts: Accounts, order: Iterable[str] = ()) -> pd.DataFrame:
     frames = {} if accounts is None else {"wanted": pd.DataFrame({"account_id": [str(each) for each in accounts]})}
     frames = {name: frame.astype({"account_id": "str"}) for name, frame in frames.items()}
     return queries.fetch(book, sql, order=list(order), **frames)
 
 
-def _ends(book: Book, at: list[Moment], by: str | None, mask: dict[int, int] | None, accounts: Accounts) -> str:
+def _only(accounts: Accounts) -> str:
+    return "AND account_id IN (SELECT account_id FROM wanted)" if accounts is not None else ""
+
+
+def _group(book: Book, by: str | None) -> str:
+    return f'{queries.value_of(book, by)} AS "group",' if by else ""
+
+
+def _joined(by: str | None) -> str:
+    """Write the union of both bases; attributes are joined once, after it."""
+    return "e FULL JOIN l USING (account_id)" + (" LEFT JOIN accounts a USING (account_id)" if by else "")
+
+
+def _packed(columns: list[str], products: int) -> list[str]:
+    """Write counts of slots as few whole numbers: fifteen columns are slow to group by."""
+    width, room = _room(products)
+    return [
+        " | ".join(f"(({sql}) << {width * place})" for place, sql in enumerate(columns[first : first + room]))
+        for first in range(0, len(columns), room)
+    ]
+
+
+def _unpacked(found: pd.DataFrame, products: int) -> pd.DataFrame:
+    """Read the counts out of the whole numbers again."""
+    width, room = _room(products)
+    told = {}
+    for number, name in enumerate(KEYS):
+        packed = found[f"packed_{number // room}"].to_numpy()
+        told[name] = packed >> width * (number % room) & (1 << width) - 1
+    told |= {name: told[name].astype(bool) for name in ("in_earlier", "in_later")}
+    kept = [name for name in found if not name.startswith("packed_")]
+    return pd.concat([found[kept], pd.DataFrame(told, index=found.index)], axis=1)
+
+
+def _room(products: int) -> tuple[int, int]:
+    """Choose the bits that a count of products needs, and how many counts make one number of 62 bits."""
+    width = products.bit_length()
+    return width, 62 // width
+
+
+def _ends(book: Book, at: list[Moment], mask: dict[int, int] | None, accounts: Accounts) -> str:
     """Write both bases, ``e`` and ``l``, of the wanted accounts, and of one product where masked."""
-    only = "AND account_id IN (SELECT account_id FROM wanted)" if accounts is not None else ""
     replaced = ""
     if mask is not None:
         words = {f"{name}_{w}": f"{name}_{w} & {mask.get(w, 0)}" for w in queries.words_of(book)
@@ -209,8 +275,8 @@ def _ends(book: Book, at: list[Moment], by: str | None, mask: dict[int, int] | N
                    for name in ("possible", "held")}  # fmt: skip
         replaced = "REPLACE (" + ", ".join(f"{sql} AS {name}" for name, sql in {**words, **counted}.items()) + ")"
     return ", ".join(
-        f"{end} AS (SELECT * {replaced} FROM ({queries.positions(book, [each.index], by)}) WHERE in_base {only})"
-        for end, each in zip("el", at, strict=True)
+        f"{end} AS (SELECT * {replaced} FROM ({queries.positions(book, [each.index])}) WHERE in_base {_only(accounts)})"
+        for end, each in zip(ENDS, at, strict=True)
     )
 
 
