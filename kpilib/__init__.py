@@ -25,6 +25,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     figures.style  figures.marks  figures.ladders  figures
     wording.actions  tables.actions  figures.actions
     wording.revenue  captions.revenue  tables.revenue  figures.revenue
+    wording.comparison  captions.comparison  tables.comparison
+    figures.style  figures.marks  figures.ladders  figures  figures.comparison
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__

@@ -284,7 +284,7 @@ def refuse_no_common(found: splits.Sides, earlier: str, later: str) -> None:
         raise DataError(
             f"No customer is counted both in {earlier} and in {later}.",
             f"{int(found.total(found.leaves))} then, {int(found.total(found.joins))} later, none of them both times.",
-            "Compare quarters, or accounts, that have some in common.",
+            "Compare quarters, or customers, that have some in common.",
         )
 
 

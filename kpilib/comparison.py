@@ -166,6 +166,23 @@ def refusal(book: Book, earlier: str, later: str, accounts: Accounts = None) -> 
     return None
 
 
+def periods(book: Book, quarter: str) -> pd.DataFrame:
+    """List what a quarter is usually held against: the quarter before, and the same a year before.
+
+    Returns
+    -------
+    Two rows: against (previous, last_year), earlier (label), reason (why they cannot be compared; None
+    where they can).
+    """
+    at, known = book.quarter(quarter), list(book.quarters["label"])
+    rows = []
+    for against, back in (("previous", 1), ("last_year", 4)):
+        label = at.later(-back).label
+        reason = f"The data cover {known[0]} to {known[-1]}." if label not in known else refusal(book, label, at.label)
+        rows.append({"against": against, "earlier": label, "reason": reason})
+    return pd.DataFrame(rows, columns=["against", "earlier", "reason"], dtype=object)
+
+
 def refuse_other_basis(before: Book, after: Book) -> None:
     """Refuse to compare figures of two books that do not count alike.
 
@@ -442,15 +459,15 @@ def _refuse_few(asked: _Asked, n: int, smallest: int) -> None:
     ends = f"{asked.first.label} and in {asked.last.label}"
     if n == 0:
         raise DataError(
-            f"No account is counted both in {ends}.",
+            f"No customer is counted both in {ends}.",
             "Whoever is counted later was not counted before.",
-            "Compare quarters, or accounts, that have some in common.",
+            "Compare quarters, or customers, that have some in common.",
         )
     if n < smallest:
         raise DataError(
-            f"Only {n} accounts are counted both in {ends}.",
+            f"Only {n} customers are counted both in {ends}.",
             f"Fewer than {smallest} carry no comparison: each would be a tenth of the result or more.",
-            "Compare more accounts, or look at them one by one with kpi trace.",
+            "Compare more customers, or look at them one by one with kpi trace.",
         )
 
 

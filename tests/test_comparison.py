@@ -72,7 +72,7 @@ def test_an_attach_rate_counts_whoever_could_hold_the_product(book):
     before = " ".join(f"{name}x" for name in names[:6]) + " " + " ".join(f"{name}x-" for name in names[6:])
     after = " ".join(f"{name}x" for name in names[:3]) + " " + " ".join(names[3:])
     subject = book(before, after, products=["x", "y"], engagement={"minimum_cell": 2})
-    with pytest.raises(DataError, match="Only 6 accounts are counted both"):
+    with pytest.raises(DataError, match="Only 6 customers are counted both"):
         comparison.before_after(subject, *QUARTERS, "attach_rate(x)")
     both = " ".join(names)
     found = rows(book(f"{both} A0x A1x", f"{both} A0x", products=["x", "y"]), "attach_rate(x)")
@@ -166,8 +166,8 @@ def test_refusals_give_the_reason(subject, book):
 
     refused("2025Q2 is not before 2025Q1", subject, *QUARTERS[::-1])
     refused("2025Q1 is incomplete", book(EARLIER, LATER, incomplete=["2025Q1"]), *QUARTERS)
-    refused("No account is counted both in 2025Q1 and in 2025Q2", book("Ax", "Bx"), *QUARTERS)
-    refused("Only 2 accounts are counted both", subject, *QUARTERS, accounts=["A", "B"])
+    refused("No customer is counted both in 2025Q1 and in 2025Q2", book("Ax", "Bx"), *QUARTERS)
+    refused("Only 2 customers are counted both", subject, *QUARTERS, accounts=["A", "B"])
     refused("base: active before, all after", subject, *QUARTERS, before=subject.counting("active"))
     refused("no form per account", subject, *QUARTERS, "account_penetration_index")
     refused("Did you mean 'attach_rate'", subject, *QUARTERS, "attach_rat(x)")
@@ -200,3 +200,9 @@ def test_results_are_tables_of_plain_columns(subject):
     assert isinstance(found, pd.DataFrame)
     assert found["kpi"].unique().tolist() == list(comparison.USUAL)
     assert found["unit"].unique().tolist() == ["share", "products", "money"]
+
+
+def test_periods_say_why_they_cannot_be_compared(subject):
+    found = comparison.periods(subject, "2025Q2")
+    assert found["earlier"].tolist() == ["2025Q1", "2024Q2"]
+    assert found["reason"].tolist() == [None, "The data cover 2025Q1 to 2025Q2."]

@@ -1,0 +1,335 @@
+"""Before and after in managers' words: what changed, in which parts, and what cannot be told from it.
+
+Sentences take the results of ``kpilib.comparison`` and ``kpilib.bridge``. They say what a change is made
+of, never what brought it about: nobody was held out to compare with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kpilib.wording import said, verdict
+from kpilib.written import (
+    Row,
+    count,
+    missing,
+    name,
+    per_cent,
+    plural,
+    points,
+    quarter,
+    rounds_away,
+    upper,
+)
+
+PARTS = {
+    "gains": "products newly held by customers we had both times",
+    "losses": "products they no longer hold",
+    "joiners": "customers new to the count",
+    "leavers": "customers no longer counted",
+    "launches": "products launched",
+    "retirements": "products taken off sale",
+    "eligibility": "changes of what customers could buy",
+}
+FACTORS = {
+    "accounts": "number of customers",
+    "possible_per_account": "products a customer could buy",
+    "penetration": "share of these it has",
+    "revenue_per_held": "revenue per product held",
+}
+GROWS = {
+    "accounts": "number of customers",
+    "possible_per_account": "products they could buy",
+    "penetration": "penetration",
+    "revenue_per_held": "revenue per product held",
+}
+KPIS = {
+    "account_penetration_degree": "Share of what customers could buy that they have, average",
+    "account_penetration_degree(pooled)": "The same, all customers together",
+    "products_per_account": "Products per customer",
+    "revenue_quarter": "Revenue of the quarter per customer",
+    "revenue_window": "Revenue of the look-back per customer",
+    "existing_account_growth": "Revenue of customers who had some a year before",
+    "existing_account_growth(quarter)": "Revenue of customers who had some before",
+}
+READINGS = {
+    "as_reported": "all customers counted each time",
+    "same_accounts": "customers we had both times",
+    "same_accounts_and_products": "the same customers and products",
+}
+AGAINST = {"previous": "the quarter before", "last_year": "a year before"}
+MOVED_BY_WHO = 0.25  # of the change: joiners and leavers are then told before it is read
+
+
+def changed(bridge: Any) -> str:
+    """Say from where to where penetration moved, and whether that is clear.
+
+    Parameters
+    ----------
+    bridge
+        ``bridge.Bridge``: earlier, later, before, after (shares), change (with its interval).
+    """
+    when = f"From {quarter(bridge.earlier)} to {quarter(bridge.later)}, penetration"
+    levels = f"{per_cent(bridge.before)} to {per_cent(bridge.after)}"
+    if rounds_away(bridge.change.value, 2):
+        return f"{when} stayed at {per_cent(bridge.after)}."
+    verb = "rose" if bridge.change.value > 0 else "fell"
+    relative = per_cent(abs(bridge.after / bridge.before - 1)) if bridge.before else ""
+    size = f"{_size(bridge.change.value)} points" + (f", or {relative} of what it was" if relative else "")
+    return f"{when} {verb} from {levels}: by {size}{clear(bridge.change)}."
+
+
+def same(bridge: Any) -> str:
+    """Say how penetration moved among the customers counted both times."""
+    found = bridge.same
+    who = f"Among {_the(found.n)} we had both times it"
+    if rounds_away(found.value, 2):
+        return f"{who} did not move."
+    return f"{who} {'rose' if found.value > 0 else 'fell'} by {_size(found.value)} points{clear(found)}."
+
+
+def made_of(bridge: Any) -> str | None:
+    r"""Say what the change is made of: every part that does not round away, and that they sum to it.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace
+    >>> parts = pd.DataFrame({"part": ["gains", "losses"], "points": [0.05, -0.02]})
+    >>> change = SimpleNamespace(value=0.03)
+    >>> print(made_of(SimpleNamespace(parts=parts, change=change)).replace(" and ", "\nand "))
+    The +3.0 points are made of: products newly held by customers we had both times +5.0
+    and products they no longer hold −2.0.
+    """
+    told = [f"{PARTS[row['part']]} {points(row['points'])}"
+            for row in bridge.parts.to_dict("records") if not rounds_away(row["points"], 2)]  # fmt: skip
+    if not told:
+        return None
+    return f"The {points(bridge.change.value)} points are made of: {_all(told)}."
+
+
+def who_is_counted(bridge: Any) -> str | None:
+    """Warn where new and lost customers make up much of the change, or hide one."""
+    turnover = _points(bridge.about, "about", "customer base")
+    whole, stay = bridge.change.value, bridge.same.value
+    if rounds_away(turnover, 1) or abs(turnover) <= MOVED_BY_WHO * abs(whole):
+        return None
+    sign = "and points the other way" if stay * whole < 0 and not rounds_away(stay, 2) else "and is the one to read"
+    return (
+        f"Who is counted moved penetration by {points(turnover)} points: by new and lost customers, not by what "
+        f"those we had both times bought. The change among these is {points(stay)} points {sign}."
+    )
+
+
+def catalogue(bridge: Any) -> str | None:
+    """Say how much of the change comes from what is on offer."""
+    offer = _points(bridge.about, "about", "catalogue")
+    if rounds_away(offer, 2):
+        return None
+    way = "lower" if offer < 0 else "raise"
+    return (
+        f"Launches, retirements and changes of what customers could buy {way} penetration by {_size(offer)} points: "
+        "more on offer is a lower share held until it is sold."
+    )
+
+
+def groups(split: Any) -> str:
+    """Say how much moved within groups and how much because their mix did.
+
+    Parameters
+    ----------
+    split
+        ``bridge.Segments``: by, within, mix (each with an interval).
+    """
+    within, mix = split.within, split.mix
+    return (
+        f"By {name(split.by)}, {points(within.value)} points come from within the groups{clear(within)} and "
+        f"{points(mix.value)} from a shift of customers between them{clear(mix)}."
+    )
+
+
+def revenue(found: Any) -> str | None:
+    """Say how revenue grew, and what each factor did to it; the parts are of the revenue before.
+
+    Parameters
+    ----------
+    found
+        ``bridge.Revenue`` of the same customers, or None.
+    """
+    if found is None:
+        return None
+    told = [f"{GROWS[row['factor']]} {points(row['of_revenue'])}"
+            for row in found.factors.to_dict("records") if not rounds_away(row["of_revenue"], 1)]  # fmt: skip
+    parts = f" ({_all(told)}, in % of the earlier revenue)" if told else ""
+    return f"Between them, revenue of the customers we had both times changed by {_signed(found.growth)}{parts}."
+
+
+def implied(found: Any) -> str | None:
+    """Hold the rise of penetration against that of revenue: what a product held brings now."""
+    if found is None:
+        return None
+    rows = found.factors.set_index("factor")["per_cent"]
+    held, each = float(rows["penetration"]), float(rows["revenue_per_held"])
+    brings = "as much as" if rounds_away(each, 1) else f"{per_cent(abs(each))} {'more' if each > 0 else 'less'} than"
+    warning = (
+        " Penetration that rises while each product brings less may have been bought with discounts, or be made of "
+        "small products."
+        if held > 0 and each < -0.1
+        else ""
+    )
+    return (
+        f"From {quarter(found.earlier)} to {quarter(found.later)}, penetration of the customers we had both times, all "
+        f"together, changed by {_signed(held)} of what it was and their revenue by {_signed(found.growth)}: a product "
+        f"held brings {brings} before.{warning}"
+    )
+
+
+def claim(found: Any) -> str:
+    r"""Say what a claimed pair of rises implies at constant customers and products on offer.
+
+    Parameters
+    ----------
+    found
+        ``comparison.Implied``.
+
+    Example
+    -------
+    >>> from kpilib.comparison import implied as imply
+    >>> print(claim(imply(0.45, 0.75, 0.25)).replace(" means", "\nmeans").replace("; ", ";\n"))
+    Penetration from 45.0% to 75.0% with +25.0% revenue
+    means that each product held brings 25.0% less than before;
+    an added product brings 37.5% of what the others did.
+    """
+    each = found.per_held_change
+    brings = f"{per_cent(abs(each))} {'more' if each > 0 else 'less'} than"
+    added = found.added_worth
+    more = "" if missing(added) or found.after < found.before else (
+        f"; an added product brings {per_cent(added)} of what the others did")  # fmt: skip
+    return (
+        f"Penetration from {per_cent(found.before)} to {per_cent(found.after)} with {_signed(found.growth)} revenue "
+        f"means that each product held brings {'as much as' if rounds_away(each, 1) else brings} before{more}."
+    )
+
+
+def at_risk(risks: pd.DataFrame | None, months: int) -> str | None:
+    """Say how much of what is held may be lost later, at both quarters.
+
+    Parameters
+    ----------
+    risks
+        ``comparison.at_risk``: two rows of quarter, held, lapsing, share; or None.
+    """
+    if risks is None or risks["share"].isna().any():
+        return None
+    before, after = risks.to_dict("records")
+    return (
+        f"{per_cent(after['share'])} of what customers have in {quarter(after['quarter'])} is past its usual time of "
+        f"reordering ({count(after['lapsing'])} of {count(after['held'])}), against {per_cent(before['share'])} in "
+        f"{quarter(before['quarter'])}. A purchase counts at once, a stop only after {months} months: part of the "
+        "losses of this change is still to come."
+    )
+
+
+def no_comparison(periods: pd.DataFrame) -> list[str]:
+    """Say which comparison is missing, and why.
+
+    Parameters
+    ----------
+    periods
+        ``comparison.periods``: against, earlier, reason (None where they are compared).
+    """
+    gone = periods[periods["reason"].notna()]
+    return [
+        f"Not compared with {AGAINST[row.against]} ({quarter(row.earlier)}). {_as_said(row.reason)}"
+        for row in gone.itertuples()
+    ]
+
+
+def descriptive() -> str:
+    """Say what a before and after cannot tell."""
+    return (
+        "This is a before and after: it tells what changed and what the change is made of, not why. Customers also "
+        "change without any action of ours, and nobody was held out to compare with."
+    )
+
+
+def answer(bridges: Sequence[Any], revenues: Sequence[Any], periods: pd.DataFrame) -> list[str]:
+    """Give the answer: every change and how revenue went with it, and what is not compared.
+
+    Parameters
+    ----------
+    bridges, revenues
+        ``bridge.Bridge`` and ``bridge.Revenue`` (or None) of every earlier quarter, in the order to be told.
+    periods
+        ``comparison.periods``.
+    """
+    if not bridges:
+        return ["There is no earlier quarter to compare with.", *no_comparison(periods)]
+    told = [
+        (changed(each), same(each), made_of(each), revenue(sold)) for each, sold in zip(bridges, revenues, strict=True)
+    ]
+    return said(*(sentence for each in told for sentence in each), *no_comparison(periods))
+
+
+def clear(found: Any) -> str:
+    """Continue a sentence on a change: whether it is clear, and between which bounds."""
+    if rounds_away(found.value, 2):
+        return ""
+    told = verdict(found.low, found.high)
+    if not told:
+        return " (whether that is clear cannot be told)"
+    return f" ({told.removeprefix('a ')}, 95% interval {points(found.low)} to {points(found.high)})"
+
+
+def kpi(asked: str) -> str:
+    """Name a KPI in managers' words.
+
+    Example
+    -------
+    >>> kpi("multi_product_share(2)"), kpi("attach_rate(DELI)")
+    ('Customers with 2 products or more', 'Customers who have DELI, of those who could buy it')
+    """
+    what, _, inside = asked.rstrip(")").partition("(")
+    if what == "multi_product_share":
+        return f"Customers with {plural(int(inside or 2), 'product')} or more"
+    if what == "attach_rate":
+        return f"Customers who have {name(inside, most=48)}, of those who could buy it"
+    return KPIS.get(asked, upper(asked.replace("_", " ")))
+
+
+def _all(parts: Sequence[str]) -> str:
+    """Join parts whole; the kit's own words need no cutting."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _as_said(reason: str) -> str:
+    """Write the quarters of a reason as people say them."""
+    return re.sub(r"\b\d{4}Q[1-4]\b", lambda label: quarter(label[0]), reason)
+
+
+def _points(table: pd.DataFrame, column: str, value: str) -> float:
+    rows = table.loc[table[column] == value, "points"]
+    return float(rows.sum())
+
+
+def _the(number: int) -> str:
+    return "the one customer" if number == 1 else f"the {count(number)} customers"
+
+
+def _signed(share: float) -> str:
+    """Write a relative change in per cent, with its sign."""
+    shown = per_cent(abs(share))
+    return shown if rounds_away(share, 1) else f"{'+' if share > 0 else points(share)[0]}{shown}"
+
+
+def _size(difference: float) -> str:
+    return points(abs(difference)).lstrip("+")
+
+
+def rows_of(bridge: Any) -> list[Row]:
+    """List the parts that concern anyone, as figures and tables show them."""
+    rows: list[Mapping[str, Any]] = bridge.parts.to_dict("records")
+    return [row for row in rows if row["accounts"] or not rounds_away(row["points"], 2)]
