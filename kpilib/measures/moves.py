@@ -44,26 +44,7 @@ def slots(
     """
     at = [queries.moment(book, each) for each in (earlier, later)]
     mask = None if product is None else _mask_of(book, product)
-    came, went = _on_sale_at_one(book, at[1], at[0]), _on_sale_at_one(book, at[0], at[1])
-    split = {
-        "launched": ("l", "e", came, True),
-        "opened": ("l", "e", came, False),
-        "retired": ("e", "l", went, True),
-        "closed": ("e", "l", went, False),
-    }
-    stays = "(e.possible > 0 AND l.possible > 0)"
-    words = list(queries.words_of(book))
-    told = {"gained": _bits({w: f"e.possible_{w} & l.held_{w} & ~e.held_{w}" for w in words})}
-    for name, (there, absent, masks, inside) in split.items():
-        for what, end in (("possible", ""), ("held", "_held")):
-            sides = {w: f"{there}.{what}_{w} & ~{absent}.possible_{w}" for w in words}
-            told[name + end] = _bits(_among(sides, masks, inside))
-    told = {name: f"CASE WHEN {stays} THEN {sql} ELSE 0 END" for name, sql in told.items()}
-    there = {f"in_{when}": f"({end}.account_id IS NOT NULL)::BIGINT" for end, when in ENDS.items()}
-    had = {
-        f"{what}_{when}": f"coalesce({end}.{what}, 0)" for end, when in ENDS.items() for what in ("possible", "held")
-    }
-    packed = _packed([{**there, **had, **told}[name] for name in KEYS], len(book.products))
+    packed = _packed([_told(book, at)[name] for name in KEYS], len(book.products))
     columns = ", ".join(f"{sql} AS packed_{n}" for n, sql in enumerate(packed))
     found = _fetch(
         book,
@@ -223,6 +204,25 @@ def _fetch(book: Book, sql: str, accounts: Accounts, order: Iterable[str] = ()) 
     frames = {} if accounts is None else {"wanted": pd.DataFrame({"account_id": [str(each) for each in accounts]})}
     frames = {name: frame.astype({"account_id": "str"}) for name, frame in frames.items()}
     return queries.fetch(book, sql, order=list(order), **frames)
+
+
+def _told(book: Book, at: list[Moment]) -> dict[str, str]:
+    """Write every key of a row: who is in which base, with how many slots, and what became of them."""
+    words = list(queries.words_of(book))
+    came, went = _on_sale_at_one(book, at[1], at[0]), _on_sale_at_one(book, at[0], at[1])
+    split = {"launched": ("l", "e", came, True), "opened": ("l", "e", came, False),
+             "retired": ("e", "l", went, True), "closed": ("e", "l", went, False)}  # fmt: skip
+    changed = {"gained": _bits({w: f"e.possible_{w} & l.held_{w} & ~e.held_{w}" for w in words})}
+    for name, (there, absent, masks, inside) in split.items():
+        for what, end in (("possible", ""), ("held", "_held")):
+            sides = {w: f"{there}.{what}_{w} & ~{absent}.possible_{w}" for w in words}
+            changed[name + end] = _bits(_among(sides, masks, inside))
+    stays = "(e.possible > 0 AND l.possible > 0)"
+    told = {name: f"CASE WHEN {stays} THEN {sql} ELSE 0 END" for name, sql in changed.items()}
+    for end, when in ENDS.items():
+        told[f"in_{when}"] = f"({end}.account_id IS NOT NULL)::BIGINT"
+        told |= {f"{what}_{when}": f"coalesce({end}.{what}, 0)" for what in ("possible", "held")}
+    return told
 
 
 def _only(accounts: Accounts) -> str:
