@@ -5,9 +5,10 @@ Data go down this page, imports point up it: a module imports only what stands b
 
     samples.firms  samples.technology  samples.software                  invented clients, written as files
     samples.folders  samples.__main__
-    errors  quarters  engagement                                         what a client's words mean
+    errors  quarters  planned  engagement                                what a client's words mean
     facts.sources  facts.checks  facts.intake                            files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.eligibility
+    facts.plans
     facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
@@ -20,6 +21,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     revenue.periods  revenue.cohort  revenue.balance  revenue.groups     what existing accounts bring
     revenue.levels  revenue.wallet  revenue.association  revenue  peers
     measures.moves  measures.splits  bridge  comparison
+    targets  feedback  offered  pitfalls                                 against plan; what misleads
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     figures.style  figures.marks  figures.ladders  figures

@@ -19,12 +19,11 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from kpilib.errors import EngagementError, QuarterError, listed, near
+from kpilib.planned import Target, target_contradictions
 from kpilib.quarters import Calendar, Quarter
 
 Words = tuple[str, ...]
 Where = dict[str, Any]
-
-KPIS_WITH_TARGETS = ("account_penetration_degree",)
 
 
 class Model(BaseModel):
@@ -172,16 +171,6 @@ class SegmentBands(Model):
     @classmethod
     def _lists(cls, value: Any) -> Any:
         return {key: (each,) if isinstance(each, str) else each for key, each in dict(value).items()}
-
-
-class Target(Model):
-    """A plan: the value a KPI should have at a quarter's end."""
-
-    quarter: str
-    kpi: Literal[KPIS_WITH_TARGETS]
-    value: float = Field(ge=0, le=1, description="a share: 0.42, not 42")
-    segment: dict[str, str] | None = None
-    owner: str | None = None
 
 
 class Control(Model):
@@ -361,8 +350,7 @@ def _problem(error: Any) -> str:
         return f"{key!r} is missing. Add it; data/README.md describes it"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
-    hint = " Shares are written 0.42, not 42." if error["loc"][0] == "targets" and error["loc"][-1] == "value" else ""
-    return f"{key}: {error['msg']}, not {error['input']!r}.{hint}"
+    return f"{key}: {error['msg']}, not {error['input']!r}."
 
 
 def _dotted(loc: tuple[Any, ...]) -> str:
@@ -380,9 +368,9 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items() if name != "path" or model is Source]
 
 
-def _model_in(annotation: Any) -> type[Model] | None:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Find the part of the engagement that a type such as ``tuple[Evidence, ...]`` speaks of."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
 
@@ -391,6 +379,7 @@ def _contradictions(engagement: Engagement) -> list[str]:
     """List what is well formed and cannot be meant."""
     found = [*_source_contradictions(engagement), *_time_contradictions(engagement)]
     found += [*_product_contradictions(engagement), *_record_contradictions(engagement)]
+    found += target_contradictions(engagement.targets, engagement.index_reading, engagement.opportunities is not None)
     found += _band_contradictions("bands", engagement.bands)
     for number, each in enumerate(engagement.segment_bands, 1):
         found += _band_contradictions(f"segment_bands[{number}].bands", each.bands)
@@ -482,6 +471,7 @@ def _product_contradictions(engagement: Engagement) -> list[str]:
         named = {f"eligibility[{n}].products": each.products for n, each in enumerate(engagement.eligibility, 1)}
         named |= {f"evidence[{n}].products": each.products for n, each in enumerate(engagement.evidence, 1)}
         named["lookback_by_product"] = tuple(engagement.lookback_by_product)
+        named |= {f"targets[{n}].product": (t.product,) for n, t in enumerate(engagement.targets, 1) if t.product}
         for key, each in named.items():
             found += [
                 f"{key}: {name!r} is not in the catalogue. {near(name, products)}"

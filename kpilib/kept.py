@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 KEEP = 8
 ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
-COMPUTED_BY = ("quarters.py", "engagement.py", "facts/*.py", "positions.py", "lapsing.py", "holdings.py", "kept.py")
+COMPUTED_BY = (
+    "quarters.py",
+    "planned.py",
+    "engagement.py",
+    "facts/*.py",
+    "positions.py",
+    "lapsing.py",
+    "holdings.py",
+    "kept.py",
+)
 
 
 def open_book(engagement: Engagement | str | Path, lookback_months: int | None = None, base: str | None = None) -> Book:

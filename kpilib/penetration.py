@@ -60,7 +60,7 @@ _CURVE_COLUMNS = {
 _SEGMENT_COLUMNS = {
     **{"group": "object", "accounts": "int64", "n": "int64"},
     **dict.fromkeys(("mean", "pooled", "mean_before", "change", "low", "high"), "float64"),
-    **{"n_both": "Int64", "contribution": "float64", "suppressed": "bool"},
+    **{"n_both": "Int64", "contribution": "float64", "suppressed": "bool", "target": "float64"},
 }
 
 
@@ -149,7 +149,8 @@ def by_segment(book: Book, quarter: str, by: str, against: str | None = None) ->
     (with a degree), mean, pooled, mean_before (0 to 1), change with low and high (mean change of
     the accounts with a degree at both quarters, paired t), n_both (those accounts), contribution
     (to the mean change of all such accounts), suppressed (bool: n is below the engagement's
-    minimum_cell). Columns of the comparison are missing without ``against``.
+    minimum_cell), target (of the mean, 0 to 1; missing where there is none). Columns of the
+    comparison are missing without ``against``.
 
     Notes
     -----
@@ -165,8 +166,12 @@ def by_segment(book: Book, quarter: str, by: str, against: str | None = None) ->
         moves = counts.transitions(book, before.label, now.label, by)
     smallest = book.engagement.minimum_cell
     groups = queries.in_order([*pairs["group"], *([] if moves is None else moves["group"])])
-    rows = [_segment(group, pairs, moves, smallest) for group in groups]
+    rows = [_segment(group, pairs, moves, smallest) | _aim(book, quarter, {by: group}) for group in groups]
     return degree.table(rows, _SEGMENT_COLUMNS)
+
+
+def _aim(book: Book, quarter: str, segment: dict[str, str]) -> dict[str, float | None]:
+    return {"target": changes.target(book, quarter, segment)}
 
 
 def _base(book: Book, quarter: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kpilib.engagement import Engagement, Evidence
 from kpilib.errors import DataError, near
-from kpilib.facts import catalogue, checks, eligibility, intake, offers, records, sources
+from kpilib.facts import catalogue, checks, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
 from kpilib.facts.eligibility import Rule
 from kpilib.facts.sources import Reading, quoted
@@ -94,6 +94,7 @@ def load(engagement: Engagement) -> Portfolio:
     ]
     products = catalogue.products(db, engagement, readings, views)
     _refuse_unknown_products(engagement, list(products["product_id"]))
+    plans.refuse_unknown(db, engagement, attributes, list(products["product_id"]))
     for key in SLOT_COLUMNS:
         if getattr(engagement, key) is not None:
             getattr(offers, key)(db, engagement, readings)
@@ -316,8 +317,6 @@ def _refuse_unknown_attributes(engagement: Engagement, attributes: list[str]) ->
     named = [("segment_by", name) for name in engagement.segment_by]
     for number, each in enumerate(engagement.segment_bands, 1):
         named += [(f"segment_bands[{number}].where", name) for name in each.where]
-    for number, target in enumerate(engagement.targets, 1):
-        named += [(f"targets[{number}].segment", name) for name in target.segment or ()]
     for key, name in named:
         if name not in attributes:
             raise DataError(

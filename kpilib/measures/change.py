@@ -121,12 +121,11 @@ def against_plan(mean: float | None, target: float | None) -> Change:
 
 
 def target(book: Book, quarter: str, segment: dict[str, str] | None = None) -> float | None:
-    """Find the target share of the degree: of all accounts, or of one segment."""
+    """Find the target share of the degree: of all accounts, of one segment, or of one owner's accounts."""
     label = queries.moment(book, quarter).label
     parse = book.engagement.calendar.parse
     for each in book.engagement.targets:
-        whose = (each.segment or None, each.owner)
-        if each.kpi == DEGREE and parse(each.quarter).label == label and whose == (segment, None):
+        if each.kpi == DEGREE and parse(each.quarter).label == label and each.whose == (segment or {}):
             return float(each.value)
     return None
 

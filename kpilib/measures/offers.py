@@ -87,8 +87,10 @@ def states(book: Book, quarter: str) -> pd.DataFrame:
     return degree.table(rows, {"state": "object", "slots": "int64", "share": "float64"})
 
 
-def slots(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | None:
+def slots(book: Book, quarter: str, by: str | None = None, where: queries.Where | None = None) -> pd.DataFrame | None:
     """Count the possible slots of the base that carry an opportunity or a block.
+
+    ``where`` keeps the accounts whose attributes have one of the listed values.
 
     Returns
     -------
@@ -98,7 +100,12 @@ def slots(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | Non
     """
     if not _recorded(book):
         return None
-    return counts.tally(book, quarter, _marks(book, queries.moment(book, quarter)), by)
+    marks = _marks(book, queries.moment(book, quarter))
+    if where:
+        marks = (
+            f"SELECT m.* FROM ({marks}) m LEFT JOIN accounts a USING (account_id) WHERE {queries.matches(book, where)}"
+        )
+    return counts.tally(book, quarter, marks, by)
 
 
 def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
@@ -171,7 +178,7 @@ def _marks(book: Book, at: Moment) -> str:
         SELECT account_id, product_id, coalesce(b.state, o.state, 'open') AS state, o.outcome,
                coalesce(o.logged, false) AS logged
         FROM ({_offered(book, at)}) o
-        FULL JOIN (SELECT account_id, product_id, 'blocked' AS state FROM ({_barred(book, at)})) b
+        FULL JOIN (SELECT account_id, product_id, 'blocked' AS state FROM ({blocked_slots(book, at)})) b
         USING (account_id, product_id)
     """
 
@@ -204,12 +211,12 @@ def barred(book: Book, quarter: str) -> set[tuple[str, str]]:
     if not book.has("blocked"):
         return set()
     with book.connect() as db:
-        found = db.execute(_barred(book, queries.moment(book, quarter))).fetchall()
+        found = db.execute(blocked_slots(book, queries.moment(book, quarter))).fetchall()
     return {(account, product) for account, product, _ in found}
 
 
-def _barred(book: Book, at: Moment) -> str:
-    """Write the query for the slots that are blocked on the day, with the reasons given."""
+def blocked_slots(book: Book, at: Moment) -> str:
+    """Write the query for the slots that are blocked on a day: account_id, product_id, reason."""
     day = f"DATE '{at.as_of}'"
     return f"""
         SELECT account_id, product_id, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS reason
@@ -239,7 +246,7 @@ def _account_marks(book: Book, account_id: str, at: Moment) -> dict[str, dict[st
         SELECT product_id, CASE WHEN b.product_id IS NOT NULL THEN 'blocked'
                ELSE coalesce(o.state, 'open') END AS state, b.reason, o.offered, o.decided
         FROM (SELECT * FROM ({_offered(book, at)}) WHERE account_id = $account) o
-        FULL JOIN (SELECT * FROM ({_barred(book, at)}) WHERE account_id = $account) b
+        FULL JOIN (SELECT * FROM ({blocked_slots(book, at)}) WHERE account_id = $account) b
         USING (product_id)
     """
     with book.connect() as con:

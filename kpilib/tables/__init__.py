@@ -160,6 +160,7 @@ def segments(by_segment: pd.DataFrame, minimum: int = 5) -> Html:
         text("group", "Group"),
         Column("n", "Customers (n)", count),
         Column("mean", "Has, % of what it could buy", _share),
+        Column("target", "Plan, %", _share),
         Column("pooled", "All customers together, %", _share),
         Column("mean_before", "Before, %", _share),
         Column("change", "Change, points", points),
