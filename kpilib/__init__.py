@@ -24,11 +24,14 @@ Data go down this page, imports point up it: a module imports only what stands b
     targets  feedback  offered  pitfalls                                 against plan; what misleads
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
+    wording.feedback  wording.targets  wording.pitfalls
+    tables.feedback  tables.targets  tables.pitfalls
     figures.style  figures.marks  figures.ladders  figures
     wording.actions  tables.actions  figures.actions
     wording.revenue  captions.revenue  tables.revenue  figures.revenue
     wording.comparison  captions.comparison  tables.comparison
     figures.style  figures.marks  figures.ladders  figures  figures.comparison
+    figures.feedback  figures.targets
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__
