@@ -143,10 +143,12 @@ def feedback_heard(book: Book, quarter: str) -> Finding:
     name = "feedback missing"
     found = feedback.coverage(book, quarter)
     base = int(counts.pairs(book, quarters=[quarter])["accounts"].sum())
+    if not base:
+        return Finding(name, None, unit="share", n=0, lacks=("accounts that are counted",))
     if found is None:
         return Finding(name, True, size=0.0, unit="share", n=base, figures={"table": False, "answered": 0})
     answered = int(found["answered"].iloc[0])
-    share = answered / base if base else 0.0
+    share = answered / base
     told = {"table": True, "answered": answered}
     return Finding(name, share < HEARD, size=share, unit="share", n=base, figures=told)
 

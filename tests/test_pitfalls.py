@@ -254,3 +254,13 @@ def test_tenure_counts_from_joining_else_from_the_first_activity(northgate, book
     assert table.set_index("years")["n"].to_dict() == degrees["count"].to_dict()
     small = book(*["A"] * 4, "Ax B", products="xy", engagement={"minimum_cell": 1})
     assert pitfalls.by_tenure(small, "2026Q1")[["years", "n"]].to_numpy().tolist() == [[0, 1], [1, 1]]
+
+
+def test_an_empty_base_one_account_and_nothing_possible_alarm_nobody(book):
+    empty = book("A~ B~", "A~", products="x", base="active")
+    for odd in (empty, book("Ax", "Ax", products="x"), book("Ax-", products="x")):
+        quarter = odd.quarters["label"].iloc[-1]
+        fired = [each.pitfall for each in pitfalls.check(odd, quarter) if each.fires]
+        assert fired in ([], ["feedback missing"])
+    assert pitfalls.feedback_heard(empty, NOW).fires is None
+    assert pitfalls.by_tenure(empty, NOW).empty
