@@ -22,6 +22,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     revenue.levels  revenue.wallet  revenue.association  revenue  peers
     measures.moves  measures.splits  bridge  comparison
     targets  feedback  offered  pitfalls                                 against plan; what misleads
+    forecast  issued.inputs  issued.parts  issued.record  issued            what next, and what was said before
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     wording.feedback  wording.targets  wording.pitfalls

@@ -1,4 +1,4 @@
-"""The command line: ``kpi check | measure | trace | report``.
+"""The command line: ``kpi check | measure | trace | report | issue | diff``.
 
 Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a fault of the kit itself.
 """
@@ -115,6 +115,41 @@ def report(engagement: Path, quarter: str | None, out: Path) -> None:
     degree.of(book, at)  # what cannot be measured is said before any notebook runs
     place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book))
     click.echo(f"Published {place / 'index.html'}")
+
+
+@kpi.command()
+@ENGAGEMENT
+@click.option("--quarter", metavar="Q", required=True, help="As in 2017Q4; its pack must be published.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder that holds ENGAGEMENT/QUARTER/.",
+)
+def issue(engagement: Path, quarter: str, out: Path) -> None:
+    """Freeze the published pack as the quarter's record."""
+    from kpilib import issued
+
+    record = issued.freeze(_open(engagement), quarter, out)
+    click.echo(f"Issue {record.number} of {record.quarter}: {record.folder}")
+
+
+@kpi.command()
+@ENGAGEMENT
+@click.option("--quarter", metavar="Q", required=True, help="As in 2017Q4; it must have been issued.")
+@click.option("--issue", "number", type=int, metavar="N", help="Without it the last issue.")
+@click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table")
+def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None:
+    """Explain a quarter's figures as issued against today's."""
+    from kpilib import issued
+    from kpilib.wording import issued as say
+
+    found = issued.diff(_open(engagement), quarter, number)
+    if shape == "json":
+        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(say.text(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

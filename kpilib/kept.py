@@ -91,6 +91,23 @@ def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
     return engagement.model_copy(update={"lookback_months": months})
 
 
+def counted(engagement: Engagement, folder: Path) -> Book:
+    """Compute, into a folder of one's own, the tables that counts need: nothing is looked up, nothing kept beside."""
+    from kpilib import positions
+    from kpilib.facts import portfolio
+
+    facts = portfolio.load(engagement)
+    try:
+        folder.mkdir(parents=True)
+        positions.write(facts, folder / "positions.parquet")
+        _copy(facts, "select * from accounts order by account_id", folder / "accounts.parquet")
+        _products(facts).to_parquet(folder / "products.parquet", index=False)
+        _quarters(facts).to_parquet(folder / "quarters.parquet", index=False)
+    finally:
+        facts.db.close()
+    return Book(engagement, folder, engagement.counted)
+
+
 def _keep(engagement: Engagement, folder: Path) -> None:
     """Compute beside and rename: a reader sees all of a book or none; the second of two writers yields."""
     from kpilib import holdings, lapsing, positions

@@ -326,3 +326,62 @@ def _account_rows(book: Book, quarter: str, rules: Sequence[Where] = ()) -> str:
         FROM ({queries.base(book, [queries.moment(book, quarter).index], None, rules)}) c
         LEFT JOIN accounts a USING (account_id)
     """
+
+
+def flows(book: Book) -> pd.DataFrame:
+    """Count what the accounts in the base at two quarters in a row gained and lost, in one pass over positions.
+
+    Returns
+    -------
+    One row per later quarter (label) and earlier, both, later (products an account could hold at the earlier quarter,
+    at both, at the later): accounts, and over all of them held_earlier, held_later, held_both (of those possible both
+    times, held at the earlier quarter), gained and lost (possible both times).
+    """
+    words = queries.words_of(book)
+    before = ", ".join(
+        f"lag({name}_{w}) OVER mine AS {name}_before_{w}" for w in words for name in ("possible", "held")
+    )
+    both = "possible_# & possible_before_#"
+    return queries.fetch(
+        book,
+        f"""
+        WITH linked AS (
+            SELECT *, lag(quarter) OVER mine AS before, lag(possible) OVER mine AS earlier,
+                   lag(held) OVER mine AS held_earlier, {before}
+            FROM ({queries.base(book)}) WINDOW mine AS (PARTITION BY account_id ORDER BY quarter)
+        )
+        SELECT q.label AS quarter, earlier, {queries.bits(words, both)} AS both, possible AS later,
+               count(*) AS accounts, sum(held_earlier)::BIGINT AS held_earlier, sum(held)::BIGINT AS held_later,
+               sum({queries.bits(words, "held_before_# & possible_#")})::BIGINT AS held_both,
+               sum({queries.bits(words, f"held_# & ~held_before_# & {both}")})::BIGINT AS gained,
+               sum({queries.bits(words, f"held_before_# & ~held_# & {both}")})::BIGINT AS lost
+        FROM linked JOIN quarters q USING (quarter) WHERE before = quarter - 1 GROUP BY ALL
+        """,
+        order=["quarter", "earlier", "both", "later"],
+    )
+
+
+def revenue_kept(book: Book) -> pd.DataFrame:
+    """Add up, quarter by quarter, the revenue of accounts with any and what those of the quarter before brought.
+
+    Returns
+    -------
+    One row per quarter (label) of the book, oldest first: revenue (of accounts whose net revenue of the quarter is
+    over 0), kept (revenue of the quarter of the accounts that were so a quarter earlier); Decimal, missing without
+    revenue.
+    """
+    return queries.fetch(
+        book,
+        """
+        WITH linked AS (
+            SELECT quarter, revenue_quarter AS now, lag(quarter) OVER mine AS before,
+                   lag(revenue_quarter) OVER mine AS earlier
+            FROM positions WINDOW mine AS (PARTITION BY account_id ORDER BY quarter)
+        ), summed AS (
+            SELECT quarter, sum(now) FILTER (now > 0) AS revenue,
+                   sum(now) FILTER (before = quarter - 1 AND earlier > 0) AS kept
+            FROM linked GROUP BY quarter
+        )
+        SELECT q.label AS quarter, revenue, kept FROM quarters q LEFT JOIN summed USING (quarter) ORDER BY q.quarter
+        """,
+    )

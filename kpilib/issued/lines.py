@@ -1,0 +1,91 @@
+"""What became of a table's lines since: which arrived, which were corrected, which are gone.
+
+Lines are known by their content, never by their place in a file: a file sorted anew, or split in two, has not changed.
+A line gone and a line that arrived are one corrected line where they differ in one thing only: the amounts, the
+product, the day or the account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+ONE_THING = {
+    "amounts": ("account_id", "product_id", "{day}", '"end"'),
+    "product": ("account_id", "{day}", '"end"', "quantity", "revenue"),
+    "day": ("account_id", "product_id", "quantity", "revenue"),
+    "account": ("product_id", "{day}", '"end"', "quantity", "revenue"),
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Lines by what became of them, and the file of the earlier lines with those that arrived late."""
+
+    arrived: int
+    corrected: dict[str, int]
+    gone: int
+    arrived_revenue: Decimal
+    corrected_revenue: Decimal
+    earlier_and_late: str
+
+    @property
+    def changed(self) -> int:
+        """How many lines were corrected or are gone."""
+        return self.gone + sum(self.corrected.values())
+
+
+def compare(then: str, now: str, kind: str, file: Path) -> Compared:
+    """Compare two kept tables of evidence of one kind, and write the earlier lines with the late ones to a file."""
+    day = "start" if kind == "subscriptions" else "date"
+    columns = f'account_id, product_id, {day}, "end", quantity, revenue'
+    with duckdb.connect() as db:
+        sides = [
+            f"select {columns}, {sign} as n from read_parquet({_text(each)})" for each, sign in ((now, 1), (then, -1))
+        ]
+        db.execute(
+            f"create table delta as select {columns}, sum(n)::bigint as n "
+            f"from ({' union all '.join(sides)}) group by all having sum(n) <> 0"
+        )
+        for side, test in (("came", "n > 0"), ("went", "n < 0")):
+            db.execute(
+                f"create table {side} as select {columns}, row_number() over () as id, null::bigint as other "
+                f"from (select *, unnest(range(abs(n))) from delta where {test})"
+            )
+        corrected = {thing: _pair(db, [each.format(day=day) for each in same]) for thing, same in ONE_THING.items()}
+        late = f"select {columns} from came where other is null"
+        db.execute(
+            f"copy (select {columns} from read_parquet({_text(then)}) union all {late}) "
+            f"to {_text(str(file))} (format parquet)"
+        )
+        count, sold = db.execute(f"select count(*), sum(revenue) from ({late})").fetchone()
+        gone = db.execute("select count(*) from went where other is null").fetchone()[0]
+        moved = db.execute(
+            "select coalesce((select sum(revenue) from came where other is not null), 0) "
+            "- coalesce((select sum(revenue) from went), 0)"
+        ).fetchone()[0]
+    found = {thing: each for thing, each in corrected.items() if each}
+    return Compared(count, found, gone, Decimal(sold or 0), Decimal(moved or 0), str(file))
+
+
+def _pair(db: duckdb.DuckDBPyConnection, same: list[str]) -> int:
+    """Pair lines that came with lines that went and agree in some columns, one to one; return how many."""
+    keys = ", ".join(same)
+    ranked = (
+        f"select id, {keys}, row_number() over (partition by {keys} order by id) as place from {{}} where other is null"
+    )
+    equal = " and ".join(f"c.{each} is not distinct from w.{each}" for each in same)
+    db.execute(
+        f"create or replace table pairs as select c.id as one, w.id as two from ({ranked.format('came')}) c "
+        f"join ({ranked.format('went')}) w on c.place = w.place and {equal}"
+    )
+    db.execute("update came set other = two from pairs where came.id = one")
+    db.execute("update went set other = one from pairs where went.id = two")
+    return db.execute("select count(*) from pairs").fetchone()[0]
+
+
+def _text(path: str) -> str:
+    return "'" + path.replace("'", "''") + "'"

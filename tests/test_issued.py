@@ -1,0 +1,444 @@
+"""A quarter as issued against today: every kind of restatement, produced on purpose, lands in its part."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import pytest
+from clients import CATALOGUE, HEAD, HEADER, SALES, engagement
+
+from kpilib import __main__ as cli
+from kpilib import issued, kept
+from kpilib.errors import DataError
+from kpilib.issued import record
+from kpilib.issued.parts import ORDER
+
+QUARTER = "2025Q4"
+SOLD = (
+    "A,x,2025-10-05,1,10\nA,y,2025-11-05,1,20\nB,x,2025-10-06,1,30\nB,z,2025-12-01,2,40\nC,y,2025-12-24,1,50\n"
+    "C,x,2025-08-01,1,60\nD,z,2025-11-11,1,70\nD,x,2025-09-30,1,80\n"
+)
+FIGURES = ("mean", "pooled", "multi", "accounts", "revenue_quarter")
+ACCOUNTS = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
+WHO = "account_id,region\nA,North\nB,North\nC,South\nD,South\n"
+GRAIN = '[sources.map]\npath = "map.csv"\n[grain]\nsource = "map"\n'
+CATALOGUE_TABLE = '[sources.offer]\npath = "offer.csv"\n[catalogue]\nsource = "offer"\n'
+
+
+class Client:
+    """A client on disk, whose files a test changes after the quarter was issued."""
+
+    def __init__(self, folder: Path, more: str = "", head: str = HEAD, **files: str) -> None:
+        self.folder, self.reports = folder / "acme", folder / "reports"
+        text = head + SALES.format(options="") + more + ("" if "[catalogue]" in more else CATALOGUE)
+        self.path = engagement(self.folder, text, **{"lines_csv": HEADER + SOLD, **files})
+
+    def book(self):
+        return kept.open_book(self.path)
+
+    def publish(self, quarter: str = QUARTER) -> None:
+        """Write what a published pack has: its page, a table, and a manifest that lists it."""
+        pack = self.reports / "acme" / quarter
+        (pack / "tables").mkdir(parents=True, exist_ok=True)
+        (pack / "index.html").write_text("<h1>Penetration</h1>")
+        (pack / "tables" / "by_quarter.csv").write_text("quarter\n2025Q4\n")
+        told = {
+            "kit": record.kit(),
+            "parameters": {"engagement": "acme/engagement.toml", "quarter": quarter},
+            "inputs": {"fingerprint": self.book().folder.name},
+            "tables": {"by_quarter.csv": {"sha256": record._hash(pack / "tables" / "by_quarter.csv")}},
+            "notebooks": {},
+        }
+        (pack / "manifest.json").write_text(json.dumps(told))
+
+    def issue(self) -> record.Record:
+        self.publish()
+        return issued.freeze(self.book(), QUARTER, self.reports)
+
+    def change(self, name: str, *replaced: tuple[str, str]) -> None:
+        file = self.folder / name
+        text = file.read_text()
+        for old, new in replaced:
+            assert old in text
+            text = text.replace(old, new)
+        file.write_text(text)
+
+    def diff(self) -> issued.Diff:
+        return issued.diff(self.book(), QUARTER)
+
+
+def moved(found: issued.Diff) -> set[str]:
+    """The parts that moved any figure; that all sum to the difference is checked on the way."""
+    assert list(found.exact) == [each for each in ORDER if each in found.exact]
+    then, today = (
+        dict(zip(found.figures["figure"], found.figures[name], strict=True)) for name in ("as_issued", "today")
+    )
+    for name in FIGURES:
+        if today[name] is None:
+            assert {each[name] for each in found.exact.values()} == {None}
+            continue
+        total = sum(each[name] for each in found.exact.values())
+        assert float(total) == pytest.approx(float(today[name]) - float(then[name]), abs=1e-12)
+        assert sum(map(float, found.parts[name])) == pytest.approx(float(total), abs=1e-12)
+    return {part for part, sizes in found.exact.items() if any(sizes.values())}
+
+
+def test_an_untouched_quarter_has_nothing_to_explain(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    found = client.diff()
+    assert moved(found) == set()
+    assert not found.changed
+    assert (found.parts["accounts_touched"] == 0).all()
+
+
+def test_the_figures_as_issued_are_those_worked_by_hand(tmp_path):
+    """A has x and y, B has x and z, C y, D z in the quarter: degrees 2/3, 2/3, 1/3, 1/3."""
+    assert Client(tmp_path).issue().figures == {
+        "mean": Fraction(1, 2), "pooled": Fraction(1, 2), "multi": Fraction(1, 2), "accounts": 4,
+        "revenue_quarter": Decimal(220),
+    }  # fmt: skip
+
+
+def test_lines_that_arrive_late_are_late_data(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.change(
+        "lines.csv", ("D,x,2025-09-30,1,80\n", "D,x,2025-09-30,1,80\nD,x,2025-12-30,1,5\nE,y,2025-12-31,1,7\n")
+    )
+    found = client.diff()
+    assert moved(found) == {"late"}
+    late = found.exact["late"]  # D has two of three now, E one of three
+    assert (late["accounts"], late["revenue_quarter"]) == (1, Decimal(12))
+    assert late["mean"] == Fraction(2 + 2 + 1 + 2 + 1, 15) - Fraction(1, 2)
+    row = found.parts.set_index("part").loc["late"]
+    assert (row["lines"], row["accounts_touched"], row["most"]) == (2, 2, "E, D")
+
+
+def test_a_corrected_amount_is_a_correction(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.change("lines.csv", ("B,x,2025-10-06,1,30", "B,x,2025-10-06,1,33.50"))
+    found = client.diff()
+    assert moved(found) == {"corrections"}
+    assert found.exact["corrections"]["revenue_quarter"] == Decimal("3.5")
+    row = found.parts.set_index("part").loc["corrections"]
+    assert (row["lines"], row["most"]) == (1, "B")
+    assert "amounts" in row["what"]
+
+
+@pytest.mark.parametrize(
+    ("after", "thing"),
+    [
+        ("B,y,2025-10-06,1,30", "product"),
+        ("B,x,2025-07-06,1,30", "day"),
+        ("A,x,2025-10-06,1,30", "account"),
+    ],
+)
+def test_a_line_corrected_in_one_thing_says_which(tmp_path, after, thing):
+    client = Client(tmp_path)
+    client.issue()
+    client.change("lines.csv", ("B,x,2025-10-06,1,30", after))
+    found = client.diff()
+    assert moved(found) <= {"corrections"}
+    assert f"1 line corrected in the {thing}" in found.parts.set_index("part").loc["corrections", "what"]
+
+
+def test_a_deleted_row_is_a_correction(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.change("lines.csv", ("C,y,2025-12-24,1,50\n", ""))
+    found = client.diff()
+    assert moved(found) == {"corrections"}
+    assert found.exact["corrections"]["accounts"] == -1
+    assert found.parts.set_index("part").loc["corrections", "what"].startswith("1 line gone")
+
+
+def test_a_file_sorted_anew_and_written_otherwise_has_not_changed(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    rows = [f"{a};{p};{d};{q};{r},00" for a, p, d, q, r in (line.split(",") for line in SOLD.split())]
+    (client.folder / "lines.csv").write_text(HEADER.replace(",", ";") + "\n".join(sorted(rows, reverse=True)) + "\n")
+    client.change("engagement.toml", ('path = "lines.csv"', 'path = "lines.csv"\ndecimal = ","'))
+    found = client.diff()
+    assert moved(found) == set()
+    assert found.parts["lines"].sum() == 0
+
+
+def test_late_and_corrected_lines_are_told_apart(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.change(
+        "lines.csv", ("B,x,2025-10-06,1,30\n", "B,x,2025-10-06,1,31\nB,x,2025-10-06,1,8\nA,z,2025-12-12,1,1\n")
+    )
+    found = client.diff()
+    assert moved(found) == {"late", "corrections"}
+    lines = found.parts.set_index("part")["lines"]
+    assert (lines["late"], lines["corrections"]) == (2, 1)
+
+
+def test_a_remapped_item_is_mapping(tmp_path):
+    client = Client(tmp_path, GRAIN, map_csv="item_id,product_id\nx,x\ny,y\nz,z\n")
+    client.issue()
+    client.change("map.csv", ("y,y", "y,x"))
+    found = client.diff()
+    assert moved(found) == {"mapping"}
+    assert found.parts.set_index("part").loc["mapping", "what"] == "y: y → x"
+    assert found.exact["mapping"]["accounts"] == 0
+
+
+def test_the_same_file_read_by_another_column_is_mapping(tmp_path):
+    client = Client(tmp_path)
+    header = HEADER.strip() + ",net\n"
+    rows = "".join(f"{line},{number}\n" for number, line in enumerate(SOLD.split(), 1))
+    (client.folder / "lines.csv").write_text(header + rows)
+    client.issue()
+    text = client.path.read_text().replace('source = "lines"\n', 'source = "lines"\ncolumns = { revenue = "net" }\n', 1)
+    client.path.write_text(text)
+    assert moved(client.diff()) == {"mapping"}
+
+
+@pytest.mark.parametrize(("column", "day"), [(1, "2025-12-31"), (2, "2025-12-31")])
+def test_a_changed_launch_or_retirement_is_catalogue(tmp_path, column, day):
+    row = ["x", "", ""]
+    row[column] = "2026-02-01" if column == 2 else "2025-01-01"
+    client = Client(tmp_path, CATALOGUE_TABLE, offer_csv=f"product_id,launched,retired\n{','.join(row)}\ny,,\nz,,\n")
+    client.issue()
+    row[column] = day if column == 2 else "2026-01-01"
+    (client.folder / "offer.csv").write_text(f"product_id,launched,retired\n{','.join(row)}\ny,,\nz,,\n")
+    found = client.diff()
+    assert moved(found) == {"catalogue"}
+    assert ("retired" if column == 2 else "launched") in found.parts.set_index("part").loc["catalogue", "what"]
+
+
+def test_a_product_added_is_catalogue_and_its_look_back_too(tmp_path):
+    client = Client(tmp_path, '[catalogue]\nproducts = ["x", "y"]\noutside = ["z"]\n')
+    client.issue()
+    client.change("engagement.toml", ('["x", "y"]\noutside = ["z"]', '["x", "y", "z"]'))
+    found = client.diff()
+    assert moved(found) == {"catalogue"}
+    assert found.exact["catalogue"]["accounts"] == 0
+
+
+def test_an_eligibility_rule_is_catalogue(tmp_path):
+    client = Client(tmp_path, ACCOUNTS, who_csv=WHO)
+    client.issue()
+    client.path.write_text(
+        client.path.read_text() + '[[eligibility]]\nproducts = ["z"]\nwhere = { region = "North" }\n'
+    )
+    found = client.diff()
+    assert moved(found) == {"catalogue"}
+    assert "eligibility" in found.parts.set_index("part").loc["catalogue", "what"]
+
+
+def test_a_corrected_attribute_is_a_correction_even_where_a_rule_reads_it(tmp_path):
+    rule = '[[eligibility]]\nproducts = ["z"]\nwhere = { region = "North" }\n'
+    client = Client(tmp_path, ACCOUNTS + rule, who_csv=WHO)
+    client.issue()
+    client.change("who.csv", ("D,South", "D,North"))
+    found = client.diff()
+    assert moved(found) == {"corrections"}
+    assert found.parts.set_index("part").loc["corrections", "what"] == "1 account described otherwise"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("lookback_months = 3", "lookback_months = 6"), "lookback_months: 3 → 6"),
+        (("lookback_months = 3", 'lookback_months = 3\nbase = "all"'), "base: active → all"),
+        (
+            ("lookback_months = 3", "lookback_months = 3\nlookback_by_product = { x = 6 }"),
+            "look-back of x: 3 → 6 months",
+        ),
+    ],
+)
+def test_look_back_and_base_are_definition(tmp_path, change, told):
+    client = Client(tmp_path, ACCOUNTS, who_csv=WHO + "E,North\n")
+    client.issue()
+    client.change("engagement.toml", change)
+    found = client.diff()
+    assert moved(found) == {"definition"}
+    assert found.parts.set_index("part").loc["definition", "what"] == told
+
+
+def test_bands_move_no_figure_and_are_named(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.path.write_text(client.path.read_text() + '[[bands]]\nname = "any"\n')
+    found = client.diff()
+    assert moved(found) == set()
+    assert "bands" in found.parts.set_index("part").loc["definition", "what"]
+
+
+def test_another_kit_that_counts_otherwise_is_kit(tmp_path, monkeypatch):
+    client = Client(tmp_path)
+    client.issue()
+    written = kept.counted
+
+    def counting_otherwise(declared, folder):
+        book = written(declared, folder)
+        file = folder / "positions.parquet"
+        duckdb.sql(f"create or replace table rows as select * replace (proven_0 & 3 as proven_0) from '{file}'")
+        duckdb.sql(f"copy rows to '{file}'")
+        return book
+
+    monkeypatch.setattr(kept, "counted", counting_otherwise)
+    monkeypatch.setattr("kpilib.issued.kit", lambda: "9.9")
+    otherwise = counting_otherwise(client.book().engagement, tmp_path / "today")
+    found = issued.diff(otherwise, QUARTER)
+    assert moved(found) == {"kit"}
+    assert found.parts.set_index("part").loc["kit", "what"] == f"kit {record.kit()} → 9.9"
+
+
+def test_everything_at_once_still_sums(tmp_path):
+    client = Client(tmp_path, ACCOUNTS + GRAIN, who_csv=WHO, map_csv="item_id,product_id\nx,x\ny,y\nz,z\n")
+    client.issue()
+    client.change(
+        "lines.csv", ("B,x,2025-10-06,1,30", "B,x,2025-10-06,1,31\nE,x,2025-12-01,1,99"), ("A,x,2025-10-05,1,10\n", "")
+    )
+    client.change("map.csv", ("y,y", "y,x"))
+    client.change("who.csv", ("D,South\n", "D,South\nE,North\n"))
+    client.change("engagement.toml", ("lookback_months = 3", "lookback_months = 6"), ('["x", "y", "z"]', '["x", "y"]'))
+    found = client.diff()
+    assert moved(found) == {"late", "corrections", "mapping", "catalogue", "definition"}
+    assert found.changed
+
+
+def test_evidence_of_other_kinds_is_kept_and_counted_again(tmp_path):
+    """Subscriptions, an installed base with a life, a matrix: frozen, changed, explained."""
+    text = (
+        HEAD
+        + """
+[catalogue]
+products = ["x", "y", "z"]
+[sources.runs]
+path = "runs.csv"
+[[evidence]]
+kind = "subscriptions"
+source = "runs"
+[sources.base]
+path = "base.csv"
+[[evidence]]
+kind = "installed"
+source = "base"
+life_months = 12
+[sources.grid]
+path = "grid.csv"
+[[evidence]]
+kind = "snapshot"
+source = "grid"
+date = 2025-12-31
+wide = { account_id = "who", products = ["z"] }
+"""
+    )
+    client = Client(tmp_path)
+    engagement(
+        client.folder, text,
+        runs_csv="account_id,product_id,start,end,quantity\nA,x,2025-01-01,2026-06-30,1\nB,x,2025-01-01,2025-10-31,2\n",
+        base_csv="account_id,product_id,date,quantity\nA,y,2025-02-01,1\nB,y,2024-06-01,1\n",
+        grid_csv="who,z\nA,yes\nB,no\nC,yes\n",
+    )  # fmt: skip
+    assert client.issue().figures["accounts"] == 3
+    assert moved(client.diff()) == set()
+    client.change("runs.csv", ("2025-10-31", "2026-10-31"))
+    client.change("engagement.toml", ("life_months = 12", "life_months = 24"))
+    found = client.diff()
+    assert moved(found) == {"corrections", "definition"}
+    assert found.exact["corrections"]["pooled"] == found.exact["definition"]["pooled"] == Fraction(1, 9)
+
+
+def test_two_issues_are_one_and_two_and_the_first_stays(tmp_path):
+    client = Client(tmp_path)
+    first = client.issue()
+    before = {file: file.read_bytes() for file in first.folder.rglob("*") if file.is_file()}
+    client.change("lines.csv", ("C,y,2025-12-24,1,50", "C,y,2025-12-24,1,55"))
+    second = client.issue()
+    assert (first.number, second.number) == (1, 2)
+    assert {file: file.read_bytes() for file in first.folder.rglob("*") if file.is_file()} == before
+    assert issued.diff(client.book(), QUARTER).issue == 2
+    assert not issued.diff(client.book(), QUARTER).changed
+    assert issued.diff(client.book(), QUARTER, 1).exact["corrections"]["revenue_quarter"] == 5
+    with pytest.raises(DataError, match=r"no issue 3"):
+        issued.diff(client.book(), QUARTER, 3)
+    assert sorted(each.name for each in first.folder.parent.iterdir()) == ["1", "2"]
+
+
+def test_a_number_that_another_writer_took_is_never_overwritten(tmp_path):
+    client = Client(tmp_path)
+    taken = client.folder / "issued" / QUARTER / "1"
+    taken.mkdir(parents=True)
+    (taken / "record of another").write_text("mine")
+    assert client.issue().number == 2
+    assert (taken / "record of another").read_text() == "mine"
+
+
+def test_what_is_not_published_is_not_issued(tmp_path):
+    client = Client(tmp_path)
+    with pytest.raises(DataError, match=r"2025Q4 is not published.*kpi report"):
+        issued.freeze(client.book(), QUARTER, client.reports)
+    client.publish()
+    (client.reports / "acme" / QUARTER / "tables" / "by_quarter.csv").write_text("another")
+    with pytest.raises(DataError, match=r"not as it was published.*by_quarter"):
+        issued.freeze(client.book(), QUARTER, client.reports)
+    client.publish()
+    (client.reports / "acme" / QUARTER).rename(client.reports / "acme" / "2025Q3")
+    with pytest.raises(DataError, match=r"is not that of acme/engagement.toml for 2025Q3.*2025Q4"):
+        issued.freeze(client.book(), "2025Q3", client.reports)
+    client.publish()
+    client.change("lines.csv", ("D,z,2025-11-11,1,70", "D,z,2025-11-11,1,71"))
+    with pytest.raises(DataError, match=r"does not show today's figures.*again"):
+        issued.freeze(client.book(), QUARTER, client.reports)
+    assert not (client.folder / "issued").exists() or not list((client.folder / "issued").rglob("record.json"))
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    client = Client(tmp_path)
+    client.publish()
+    (client.folder / "issued").write_text("a file stands in the way")
+    with pytest.raises(DataError, match=r"cannot be written beside the engagement.*copy"):
+        issued.freeze(client.book(), QUARTER, client.reports)
+
+
+def test_an_altered_record_is_refused(tmp_path):
+    client = Client(tmp_path)
+    made = client.issue()
+    (made.folder / "pack" / "index.html").write_text("<h1>Better</h1>")
+    with pytest.raises(DataError, match=r"not as it was issued.*index.html"):
+        client.diff()
+
+
+def test_a_quarter_never_issued_is_refused(tmp_path):
+    client = Client(tmp_path)
+    with pytest.raises(DataError, match=r"2025Q4 was not issued. Nothing was issued yet"):
+        client.diff()
+    assert issued.restated(client.book()) is None
+
+
+def test_the_next_pack_can_say_what_was_restated(tmp_path):
+    client = Client(tmp_path)
+    client.issue()
+    client.change("lines.csv", ("C,y,2025-12-24,1,50", "C,y,2025-12-24,1,55"))
+    table = issued.restated(client.book()).set_index("figure")
+    assert table.loc["revenue_quarter", "difference"] == Decimal(5)
+    assert table.loc["mean", ["as_issued", "today", "difference"]].tolist() == [0.5, 0.5, 0.0]
+    assert set(table["issue"]) == {1}
+    assert issued.restated(client.book(), "2025Q3") is None
+
+
+def test_the_command_line_issues_and_explains(tmp_path, capsys):
+    client = Client(tmp_path)
+    client.publish()
+    cli.main(["issue", str(client.path), "--quarter", QUARTER, "--out", str(client.reports)])
+    assert "Issue 1 of 2025Q4" in capsys.readouterr().out
+    client.change("lines.csv", ("C,y,2025-12-24,1,50", "C,y,2025-12-24,1,55"))
+    cli.main(["diff", str(client.path), "--quarter", QUARTER, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert {row["part"]: row["revenue_quarter"] for row in found["parts"]}["corrections"] == "5.0000"
+    cli.main(["diff", str(client.path), "--quarter", QUARTER])
+    text = capsys.readouterr().out
+    assert "Corrections" in text
+    assert "Q4 2025" in text
