@@ -33,6 +33,12 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.comparison  captions.comparison  tables.comparison
     figures.style  figures.marks  figures.ladders  figures  figures.comparison
     figures.feedback  figures.targets
+    forecast                                                             what next
+    issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
+    publish  ledger  trace                                               tables -> files, and back to the rows
+    written  wording  captions  tables                                   shown, never computed
+    wording.forecast  captions.forecast  wording.issued  tables.issued  printed
+    figures.style  figures.marks  figures.ladders  figures  figures.forecast
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__

@@ -142,14 +142,13 @@ def issue(engagement: Path, quarter: str, out: Path) -> None:
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table")
 def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None:
     """Explain a quarter's figures as issued against today's."""
-    from kpilib import issued
-    from kpilib.wording import issued as say
+    from kpilib import issued, printed
 
     found = issued.diff(_open(engagement), quarter, number)
     if shape == "json":
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
-        click.echo(say.text(found))
+        click.echo(printed.restatement(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

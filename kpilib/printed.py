@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.publish import safe
+from kpilib.wording import issued as say
 from kpilib.written import count, missing, money, per_cent
 
 Figures = dict[str, Any]
@@ -85,6 +86,23 @@ def _by_group(columns: Sequence[tuple[str, Figures]]) -> list[list[str]]:
             " ".join(_change(change)).replace(" points", "") if change else "",
         ])  # fmt: skip
     return rows
+
+
+def restatement(found: Any) -> str:
+    """Lay out what became of an issued quarter (``issued.Diff``): its figures, then the parts of their difference."""
+    told = [["", "as issued", "today", "difference"]]
+    for row in found.figures.to_dict("records"):
+        shown = [say.figure(row["figure"], row[each]) for each in ("as_issued", "today")]
+        told.append([say.FIGURES[row["figure"]], *shown, say.size(row["figure"], row["difference"])])
+    rows = [["", "average", "together", "two or more", "customers", "revenue", "lines", "touched"]]
+    notes = []
+    for row in found.parts.to_dict("records"):
+        sizes = [say.size(name, row[name]) for name in say.FIGURES]
+        rows.append([say.PARTS[row["part"]], *sizes, count(row["lines"]), count(row["accounts_touched"])])
+        most = f"; customers touched most: {plain(row['most'])}" if row["most"] else ""
+        notes += [f"{say.PARTS[row['part']]}: {plain(row['what'])}{most}"] if row["what"] else []
+    parts = [" ".join(say.answer(found)), aligned(told), "Parts of the difference; shares in points\n" + aligned(rows)]
+    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 
 def leaves(found: Figures) -> str:

@@ -1,0 +1,63 @@
+"""Issued figures beside today's, as small HTML tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kpilib.tables import Column, Html, show, text
+from kpilib.wording.issued import FIGURES, PARTS, figure, size
+from kpilib.written import count, day, missing, quarter
+
+IN_TURN = (
+    "The parts are let in from the top down, each counted on those above it, and sum to the difference; "
+    "another order could give a part another size."
+)
+
+
+def parts(found: Any, currency: str | None = None) -> Html:
+    """Show the parts of a difference (``issued.Diff``): points, customers and revenue, and what they are."""
+    total = dict(zip(found.figures["figure"], found.figures["difference"], strict=True))
+    rows = found.parts.to_dict("records")
+    rows.append({"part": None, **total, "lines": None, "accounts_touched": None, "what": None, "most": None})
+    frame = pd.DataFrame(
+        [{**row, **{name: size(name, row[name], currency) for name in FIGURES}} for row in rows], dtype=object
+    )
+    columns = [
+        Column("part", "What changed since", lambda each: "Together" if missing(each) else PARTS[each], "kpi-text"),
+        Column("mean", "Average, points", str),
+        Column("pooled", "All together, points", str),
+        Column("multi", "Two or more, points", str),
+        Column("accounts", "Customers", str),
+        Column("revenue_quarter", "Revenue", str),
+        Column("lines", "Lines", count),
+        Column("accounts_touched", "Customers touched", count),
+        text("what", "What it is"),
+        text("most", "Customers touched most"),
+    ]
+    caption = f"{quarter(found.quarter)} as issued on {day(found.issued_on[:10])} and today"
+    return show(frame, columns, caption, [IN_TURN])
+
+
+def restated(table: pd.DataFrame, currency: str | None = None) -> Html:
+    """Show issued quarters beside what the data say today (``issued.restated``)."""
+    rows = [
+        {
+            "quarter": f"{quarter(row['quarter'])}, issue {row['issue']}",
+            "issued_on": day(row["issued_on"][:10]),
+            "figure": FIGURES[row["figure"]],
+            **{each: figure(row["figure"], row[each], currency) for each in ("as_issued", "today")},
+            "difference": size(row["figure"], row["difference"], currency),
+        }
+        for row in table.to_dict("records")
+    ]
+    columns = [
+        text("quarter", "Quarter"),
+        text("issued_on", "Issued on"),
+        text("figure", "Figure"),
+        Column("as_issued", "As issued", str),
+        Column("today", "Today", str),
+        Column("difference", "Difference (shares in points)", str),
+    ]
+    return show(pd.DataFrame(rows, dtype=object), columns, "As issued, and as the data say today")
