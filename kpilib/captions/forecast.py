@@ -5,7 +5,7 @@ from __future__ import annotations
 from kpilib.wording.forecast import CARES, NO_FORECAST, why_no_range
 from kpilib.written import Row, are, count, missing, per_cent, plural, quarter
 
-SUBTITLE = "Share of what customers could buy that they have, average, %, end of quarter; forecast hatched"
+SUBTITLE = "Share of what customers could buy that they have, average, %, end of quarter; forecast dashed"
 
 
 def title(row: Row) -> str:

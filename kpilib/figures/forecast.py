@@ -13,6 +13,7 @@ from kpilib.figures.style import INK, MUTED, NOW, SMALL, WIDTH, Page, drawn
 from kpilib.written import missing, needing, per_cent, quarter
 
 HALF = 0.16  # of a quarter: half the width of a range
+ROOM = 1.0  # inches a quarter, so that a value fits beside its mark
 EXPECTED = dot("white", markeredgecolor=NOW, markeredgewidth=1.4)
 EARLIER = dot("white", marker="D", markersize=6, markeredgecolor=MUTED, markeredgewidth=1.2)
 RANGE = {"linestyle": "none", "marker": "s", "markersize": 8, "color": "white", "markeredgecolor": NOW}
@@ -50,8 +51,8 @@ def trend(
     slot = marks.time_axis(axes, labels, WIDTH - 0.85)
     marks.value_axis(axes, low, high)
     _earlier(axes, scored, labels)
-    _actual(page, axes, known, slot, coming)
-    _expected(axes, coming, labels, known)
+    _actual(axes, known, slot)
+    _expected(axes, coming, labels, known, slot)
     marks.leave_out(axes, [*np.isnan(known), *[False] * len(coming)])
     page.key(_key(coming, scored, np.isnan(known).any()))
     told = {f"{quarter(each.quarter)}, expected": per_cent(each.forecast) for each in coming.itertuples()}
@@ -59,34 +60,39 @@ def trend(
     return page.described("Line chart with a forecast, latest quarter first", told | was)
 
 
-def _actual(page: Page, axes: Axes, known: np.ndarray, slot: float, coming: pd.DataFrame) -> None:
-    """Draw what was, each value at its point; the last one keeps clear of what is expected next."""
-    axes.plot(
-        range(len(known)), known, color=NOW, lw=2.2, marker="o", ms=5 if slot > 0.3 else 3, clip_on=False, zorder=3
-    )
+def _actual(axes: Axes, known: np.ndarray, slot: float) -> None:
+    """Draw what was, each value at its point, beside the line; the last one at the left, clear of any range."""
+    few = 5 if slot > 0.3 else 3
+    axes.plot(range(len(known)), known, color=NOW, lw=2.2, marker="o", ms=few, clip_on=False, zorder=3)
     last = int(np.flatnonzero(~np.isnan(known))[-1])
     step = max(1, int(np.ceil(marks.LABEL / slot)))
-    below = coming["forecast"].iloc[0] > known[last]
-    for place in range(last % step, last + 1, step):
+    for place in range(last % step, last, step):
         if not np.isnan(known[place]):
-            _value(axes, place, known[place], _under(known, place) if place != last else below, place == last)
+            _value(axes, place, known[place], *_beside(known, place))
+    falls = last > 0 and known[last - 1] > known[last]
+    _value(axes, last, known[last], -6, -6 if falls else 6, ha="right", color=NOW, weight="bold")
 
 
-def _under(known: np.ndarray, place: int) -> bool:
-    """Write a value under its point in a valley, else over it."""
-    beside = [known[each] for each in (place - 1, place + 1) if 0 <= each < len(known)]
-    return all(each > known[place] for each in beside)
+def _beside(known: np.ndarray, place: int) -> tuple[int, int]:
+    """Choose where a value stands: under a valley, else over the point, and away from a line that rises or falls."""
+    before, after = (
+        known[each] - known[place] if 0 <= each < len(known) else np.nan for each in (place - 1, place + 1)
+    )
+    lean = -5 if before < 0 < after else 5 if before > 0 > after else 0
+    valley = not (before < 0 or after < 0)
+    return lean, -7 if valley else 7
 
 
-def _value(axes: Axes, place: float, value: float, under: bool, strong: bool) -> None:
+def _value(axes: Axes, place: int, value: float, right: int, up: int, **how: object) -> None:
+    """Write a share at a point, so many printer's points to the right and up; or another text there."""
+    look = {"ha": "center", "va": "bottom" if up > 0 else "top", "color": MUTED, "fontsize": SMALL, **how}
+    text = look.pop("text", per_cent(value))
     axes.annotate(
-        per_cent(value), (place, value), (0, -8 if under else 8), textcoords="offset points", ha="center",
-        va="top" if under else "bottom", fontsize=SMALL, color=NOW if strong else MUTED,
-        weight="bold" if strong else "normal", annotation_clip=False, zorder=5,
-    )  # fmt: skip
+        text, (place, value), (right, up), textcoords="offset points", annotation_clip=False, zorder=5, **look
+    )
 
 
-def _expected(axes: Axes, coming: pd.DataFrame, labels: list[str], known: np.ndarray) -> None:
+def _expected(axes: Axes, coming: pd.DataFrame, labels: list[str], known: np.ndarray, slot: float) -> None:
     """Draw the forecast hollow and dashed from the last actual value on, its range hatched."""
     last = int(np.flatnonzero(~np.isnan(known))[-1])
     places = [labels.index(each) for each in coming["quarter"]]
@@ -94,17 +100,15 @@ def _expected(axes: Axes, coming: pd.DataFrame, labels: list[str], known: np.nda
     for place, row in zip(places, coming.to_dict("records"), strict=True):
         if not missing(row["low"]):
             _hatched(axes, place, row["low"], row["high"])
+            _value(axes, place, row["low"], 0, -4)
+            _value(axes, place, row["high"], 0, 4)
         axes.plot(place, row["forecast"], "o", ms=7, mfc="white", mec=NOW, mew=1.4, zorder=4, clip_on=False)
-        axes.annotate(
-            per_cent(row["forecast"]), (place, row["forecast"]), (13, 0), textcoords="offset points", va="center",
-            fontsize=SMALL, weight="bold", color=NOW, annotation_clip=False, zorder=5,
-        )  # fmt: skip
-        for end, side in ((row["low"], -1), (row["high"], 1)):
-            if not missing(end):
-                axes.annotate(
-                    per_cent(end), (place, end), (0, 4 * side), textcoords="offset points", ha="center",
-                    va="bottom" if side > 0 else "top", fontsize=SMALL, color=MUTED, annotation_clip=False,
-                )  # fmt: skip
+        strong = {"color": NOW, "weight": "bold"}
+        if place == places[-1] or slot > ROOM:
+            _value(axes, place, row["forecast"], 13, 0, ha="left", va="center", **strong)
+        else:  # beside its mark stands the next range
+            top = row["forecast"] if missing(row["high"]) else row["high"]
+            _value(axes, place, top, 0, 8 if missing(row["high"]) else 17, text=per_cent(row["forecast"]), **strong)
 
 
 def _hatched(axes: Axes, place: int, low: float, high: float) -> None:
@@ -129,7 +133,9 @@ def _earlier(axes: Axes, scored: pd.DataFrame, labels: list[str]) -> None:
 def _key(coming: pd.DataFrame, scored: pd.DataFrame, gaps: bool) -> list[tuple[str, dict[str, object]]]:
     entries = [("actual", dot(NOW)), ("expected", EXPECTED)]
     if coming["low"].notna().any():
-        entries.append(("range that holds 19 of 20", {**RANGE, "markeredgecolor": INK, "fillstyle": "none"}))
+        entries.append(
+            ("hatched: where 19 of 20 should come to lie", {**RANGE, "markeredgecolor": INK, "fillstyle": "none"})
+        )
     if len(scored):
         entries.append(("what was expected a quarter before", EARLIER))
     return [*entries, ("left out", marks.LEFT_OUT)] if gaps else entries
