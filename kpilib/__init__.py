@@ -23,6 +23,9 @@ Data go down this page, imports point up it: a module imports only what stands b
     measures.moves  measures.splits  bridge  comparison
     targets  feedback  offered  pitfalls                                 against plan; what misleads
     forecast  issued.inputs  issued.parts  issued.record  issued            what next, and what was said before
+    whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether the
+    whitespace.tried  whitespace.worth  whitespace.ranking               list foretold anything
+    whitespace.evidence  whitespace.lists  whitespace.states  whitespace
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     wording.feedback  wording.targets  wording.pitfalls

@@ -78,7 +78,7 @@ def states(book: Book, quarter: str) -> pd.DataFrame:
     One row per state, in the order of :data:`STATES`: state, slots, share (of all slots, 0 to 1).
     """
     total = degree.of(book, quarter)
-    marked = counts.tally(book, quarter, _marks(book, queries.moment(book, quarter)))
+    marked = counts.tally(book, quarter, marks(book, queries.moment(book, quarter)))
     unheld = marked[~marked["held"]].groupby("state")["slots"].sum()
     found = {state: int(unheld.get(state, 0)) for state in STATES}
     found["held"] = total.held
@@ -98,14 +98,12 @@ def slots(book: Book, quarter: str, by: str | None = None, where: queries.Where 
     lost or missing) and logged (an opportunity at any date up to the day): slots. None without
     recorded opportunities.
     """
-    if not _recorded(book):
+    if not recorded(book):
         return None
-    marks = _marks(book, queries.moment(book, quarter))
+    told = marks(book, queries.moment(book, quarter))
     if where:
-        marks = (
-            f"SELECT m.* FROM ({marks}) m LEFT JOIN accounts a USING (account_id) WHERE {queries.matches(book, where)}"
-        )
-    return counts.tally(book, quarter, marks, by)
+        told = f"SELECT m.* FROM ({told}) m LEFT JOIN accounts a USING (account_id) WHERE {queries.matches(book, where)}"
+    return counts.tally(book, quarter, told, by)
 
 
 def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
@@ -164,7 +162,7 @@ def _impossible(slot: dict[str, Any], at: Moment) -> str:
     return reason + (", though there is evidence of it" if slot["proven"] else "")
 
 
-def _recorded(book: Book) -> bool:
+def recorded(book: Book) -> bool:
     """Tell whether the client records opportunities: an empty table says no more than none."""
     if not book.has("opportunities"):
         return False
@@ -172,7 +170,7 @@ def _recorded(book: Book) -> bool:
         return con.sql("FROM opportunities LIMIT 1").fetchone() is not None
 
 
-def _marks(book: Book, at: Moment) -> str:
+def marks(book: Book, at: Moment) -> str:
     """Write the query for what is recorded of each slot as of the day, one row per slot."""
     return f"""
         SELECT account_id, product_id, coalesce(b.state, o.state, 'open') AS state, o.outcome,
