@@ -25,7 +25,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     forecast  issued.inputs  issued.parts  issued.record  issued            what next, and what was said before
     whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether the
     whitespace.tried  whitespace.worth  whitespace.ranking               list foretold anything
-    whitespace.evidence  whitespace.lists  whitespace.states  whitespace
+    whitespace.evidence  whitespace.states  whitespace.lists  whitespace
     publish  ledger  trace                                               tables -> files, and back to the rows
     written  wording  captions  tables  printed                          shown, never computed
     wording.feedback  wording.targets  wording.pitfalls
@@ -42,6 +42,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     written  wording  captions  tables                                   shown, never computed
     wording.forecast  captions.forecast  wording.issued  tables.issued  printed
     figures.style  figures.marks  figures.ladders  figures  figures.forecast
+    wording.whitespace  captions.whitespace  tables.whitespace  figures.whitespace
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     __main__

@@ -40,7 +40,9 @@ def explained(book: Book, ranking: Ranking, picked: pd.DataFrame) -> pd.DataFram
     )
     told["chance"] = told["score"] if ranking.fitted else np.nan
     told = told.join(_money(ranking, picked)).join(_rules(book, ranking, picked, ids))
-    return _last_held(book, ranking, _who(book, told))
+    if told.empty:
+        return told.assign(name=None, owner=None, last_held=None)
+    return _last_held(book, ranking, who(book, told))
 
 
 def _money(ranking: Ranking, picked: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def _has(catalogue: pd.DataFrame, place: int, name: str) -> str:
     return f"({name}_{int(row['word'])} & {int(row['bit'])} <> 0)"
 
 
-def _who(book: Book, told: pd.DataFrame) -> pd.DataFrame:
+def who(book: Book, told: pd.DataFrame) -> pd.DataFrame:
     """Add name and owner, where the client gives them."""
     known = queries.attributes(book)
     columns = "".join(

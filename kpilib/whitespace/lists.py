@@ -8,7 +8,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.errors import DataError, listed
 from kpilib.measures import offers, queries
-from kpilib.whitespace import evidence
+from kpilib.whitespace import evidence, states
 from kpilib.whitespace.likeness import Array
 from kpilib.whitespace.ranking import Ranking, prepare
 
@@ -146,3 +146,51 @@ def _marked(book: Book, ranking: Ranking) -> pd.DataFrame:
     told = told.assign(row=rows, place=told["product_id"].map(place))
     told = told[(told["row"] >= 0) & told["place"].notna()]
     return told.astype({"row": int, "place": int})[["row", "place", "state"]]
+
+
+def picture(
+    book: Book, quarter: str, ranking: Ranking | None = None, accounts: int = 40, products: int = 12
+) -> pd.DataFrame:
+    """Take from the map what a page can show: the accounts and products with most to gain.
+
+    By expected revenue of the next quarter where it is known, else by number expected, else by likeness.
+
+    Returns
+    -------
+    One row per account and product, most to gain first, products by the share that holds them: account_id, name, owner,
+    product_id, share (of those that could hold it, 0 to 1), state, amount (what it is ranked by; missing unless the
+    state may be filled), total (of the account, over all products), counted (accounts with anything to gain).
+    """
+    ranking = ranking or prepare(book, quarter)
+    parts = [_gains(ranking, rows) for rows in ranking.cells.batches()]
+    gains = np.concatenate(parts) if parts else np.zeros((0, len(ranking.cells.places)))
+    totals = gains.sum(1)
+    rows = np.argsort(-totals, kind="stable")[:accounts]
+    rows = rows[totals[rows] > 0]
+    places = np.argsort(-gains.sum(0), kind="stable")[:products]
+    places = places[np.argsort(-ranking.counts.share[places], kind="stable")]
+    names = book.products.sort_values("place")["product_id"].to_numpy(object)
+    told = pd.DataFrame({"row": np.repeat(rows, len(places)), "place": np.tile(places, len(rows))})
+    told = told.assign(account_id=ranking.cells.accounts[told["row"]], product_id=names[told["place"]])
+    told["share"], told["total"] = ranking.counts.share[told["place"]], totals[told["row"]]
+    told["amount"] = gains[told["row"], told["place"]]
+    told["counted"] = int((totals > 0).sum())
+    return _with_states(book, ranking, told)
+
+
+def _gains(ranking: Ranking, rows: slice) -> Array:
+    opened, score = ranking.scores(rows)
+    gain = np.where(opened, np.nan_to_num(score), 0.0)
+    if ranking.typical is not None:
+        known = np.array([[0.0 if a is None else float(a) for a in row] for row in ranking.typical.amounts])
+        gain *= known.T[ranking.typical.size[rows]]
+    return gain
+
+
+def _with_states(book: Book, ranking: Ranking, told: pd.DataFrame) -> pd.DataFrame:
+    if told.empty:
+        return told.assign(name=None, owner=None, state=None).drop(columns=["row", "place"])
+    found = states.map(book, ranking.quarter, list(dict.fromkeys(told["account_id"])))
+    told = told.merge(found[["account_id", "product_id", "state"]], on=["account_id", "product_id"], how="left")
+    told["amount"] = told["amount"].where(told["state"].isin(["open", "lost offer", "pipeline"]) & (told["amount"] > 0))
+    return evidence.who(book, told).drop(columns=["row", "place"])
