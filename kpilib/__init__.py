@@ -3,48 +3,45 @@
 Data go down this page, imports point up it: a module imports only what stands before it, above or to the left
 (``tests/test_architecture.py`` holds the code to the drawing)::
 
-    samples.firms  samples.technology  samples.software                  invented clients, written as files
-    samples.folders  samples.__main__
     errors  quarters  planned  engagement                                what a client's words mean
     facts.sources  facts.checks  facts.intake                            files -> checked facts
-    facts.catalogue  facts.offers  facts.records  facts.eligibility
-    facts.plans
-    facts.portfolio
+    facts.catalogue  facts.offers  facts.records  facts.plans
+    facts.eligibility  facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
-    measures.ratios  measures.degree  measures.change  measures.attach  measures.offers
-    measures.bands  measures.headline  penetration
-    actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
-    publish
-    actions.workbook  actions.record
-    ledger  trace                                               tables -> files, and back to the rows
-    revenue.periods  revenue.cohort  revenue.balance  revenue.groups     what existing accounts bring
-    revenue.levels  revenue.wallet  revenue.association  revenue  peers
-    measures.moves  measures.splits  bridge  comparison
-    targets  feedback  offered  pitfalls                                 against plan; what misleads
-    forecast  issued.inputs  issued.parts  issued.record  issued            what next, and what was said before
-    whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether the
-    whitespace.tried  whitespace.worth  whitespace.ranking               list foretold anything
+    measures.ratios  measures.degree  measures.change
+    measures.attach  measures.offers  measures.bands
+    measures.headline  measures.moves  measures.splits
+    penetration  peers  targets  feedback  offered  pitfalls             how much, against what; what misleads
+    revenue.periods  revenue.cohort  revenue.balance                     what existing accounts bring
+    revenue.groups  revenue.levels  revenue.wallet
+    revenue.association  revenue
+    comparison  bridge  forecast                                         before and after, why, what next
+    whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether
+    whitespace.tried  whitespace.worth  whitespace.ranking               the list foretold anything
     whitespace.evidence  whitespace.states  whitespace.lists  whitespace
-    publish  ledger  trace                                               tables -> files, and back to the rows
-    written  wording  captions  tables  printed                          shown, never computed
-    wording.feedback  wording.targets  wording.pitfalls
-    tables.feedback  tables.targets  tables.pitfalls
-    figures.style  figures.marks  figures.ladders  figures
-    wording.actions  tables.actions  figures.actions
-    wording.revenue  captions.revenue  tables.revenue  figures.revenue
-    wording.comparison  captions.comparison  tables.comparison
-    figures.style  figures.marks  figures.ladders  figures  figures.comparison
-    figures.feedback  figures.targets
-    forecast                                                             what next
+    publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
-    publish  ledger  trace                                               tables -> files, and back to the rows
+    actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
+    actions.workbook  actions.record
+    ledger  trace                                                        tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
-    wording.forecast  captions.forecast  wording.issued  tables.issued  printed
-    figures.style  figures.marks  figures.ladders  figures  figures.forecast
-    wording.whitespace  captions.whitespace  tables.whitespace  figures.whitespace
+    figures.style  figures.marks  figures.ladders  figures
+    wording.revenue  captions.revenue  tables.revenue  figures.revenue
+    wording.feedback  tables.feedback  figures.feedback
+    wording.targets  tables.targets  figures.targets
+    wording.pitfalls  tables.pitfalls
+    wording.forecast  captions.forecast  figures.forecast
+    wording.issued  tables.issued  printed
+    wording.whitespace  captions.whitespace
+    tables.whitespace  figures.whitespace
+    wording.actions  tables.actions  figures.actions
+    wording.comparison  captions.comparison
+    tables.comparison  figures.comparison
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
+    samples.firms  samples.technology  samples.software                  invented firms whose truth is known
+    samples.folders  samples.__main__
     __main__
 
 What only shows (``written`` to ``figures``) imports nothing above itself but ``errors`` and ``publish``.

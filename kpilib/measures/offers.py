@@ -102,7 +102,9 @@ def slots(book: Book, quarter: str, by: str | None = None, where: queries.Where 
         return None
     told = marks(book, queries.moment(book, quarter))
     if where:
-        told = f"SELECT m.* FROM ({told}) m LEFT JOIN accounts a USING (account_id) WHERE {queries.matches(book, where)}"
+        told = (
+            f"SELECT m.* FROM ({told}) m LEFT JOIN accounts a USING (account_id) WHERE {queries.matches(book, where)}"
+        )
     return counts.tally(book, quarter, told, by)
 
 
