@@ -1,4 +1,4 @@
-"""The command line: ``kpi check | measure | trace | report | issue | diff``.
+"""The command line: ``kpi check | measure | trace | report | issue | diff | cards | card``.
 
 Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a fault of the kit itself.
 """
@@ -107,13 +107,14 @@ def trace(engagement: Path, account: str, quarter: str | None) -> None:
 )
 def report(engagement: Path, quarter: str | None, out: Path) -> None:
     """Publish the quarterly pack."""
-    from kpilib import pack
+    from kpilib import appendix, pack
     from kpilib.measures import degree
 
     book = _open(engagement)
     at = book.quarter(quarter or book.default_quarter()).label
     degree.of(book, at)  # what cannot be measured is said before any notebook runs
-    place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book))
+    pages = {"cards": appendix.page(book, at)}
+    place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book), appendix=pages)
     click.echo(f"Published {place / 'index.html'}")
 
 
@@ -149,6 +150,28 @@ def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
         click.echo(printed.restatement(found))
+
+
+@kpi.command()
+def cards() -> None:
+    """List the KPIs that have a card."""
+    from kpilib import kpis, printed
+
+    click.echo(printed.table(kpis.cards()[["id", "unit", "says"]]))
+
+
+@kpi.command()
+@click.argument("kpi_id", metavar="ID")
+@click.argument("engagement", type=click.Path(path_type=Path), required=False)
+@QUARTER
+def card(kpi_id: str, engagement: Path | None, quarter: str | None) -> None:
+    """Explain a KPI, with a client's own figures where an engagement is given."""
+    from kpilib import appendix, kpis
+
+    kpis.card(kpi_id)  # an unknown one is said before any file is read
+    if quarter and engagement is None:
+        raise click.UsageError("--quarter asks for a client's figures: give the engagement as well.")
+    click.echo(appendix.text(kpi_id, _open(engagement) if engagement else None, quarter))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -211,6 +211,8 @@ class Engagement(Model):
     targets: tuple[Target, ...] = ()
     control_totals: tuple[Control, ...] = ()
     currency: str | None = None
+    industry: str | None = None
+    benchmarks: str | None = None
     base: Literal["all", "active", "eligible"] | None = None
     lookback_months: int = Field(12, gt=0)
     lookback_by_product: dict[str, int] = {}

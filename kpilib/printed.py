@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,15 @@ from typing import Any
 import pandas as pd
 
 from kpilib.publish import safe
+<<<<<<< HEAD
 from kpilib.wording import issued as say
 from kpilib.written import count, missing, money, per_cent
+=======
+from kpilib.tables.cards import INLINE, LISTS, WORDS
+from kpilib.written import band_ranges, count, missing, money, per_cent, upper
+
+WIDTH = 100  # columns
+>>>>>>> 55023dd (Every KPI has a card with the client's own figures; published figures are drawn only where they may be compared)
 
 Figures = dict[str, Any]
 
@@ -132,6 +140,65 @@ def table(frame: pd.DataFrame) -> str:
     """Lay a result table out for people; what is missing stays blank."""
     names = [str(name).replace("_", " ") for name in frame]
     return aligned([names, *[[_cell(each) for each in row] for row in frame.itertuples(index=False)]])
+
+
+def card(told: Any, client: str | None = None) -> str:
+    """Lay a KPI card out for people, with a client's figures where it has some.
+
+    Parameters
+    ----------
+    told
+        card, sentences, parts and answers (``appendix.Told``).
+    """
+    its = told.card
+    parts = [f"{its.name}\n{'=' * len(its.name)}", _wrapped(its.says), _wrapped(upper(its.formula))]
+    if client is not None:
+        here = told.sentences or ("No figure is shown on this card yet.",)
+        values = aligned([[f"  {upper(plain(what))}", value] for what, value in told.parts])
+        parts.append(_section(f"At {plain(client)}", "\n".join([*map(_wrapped, here), *filter(None, [values])])))
+    for field, words in WORDS.items():
+        if field == "related":
+            parts += [*_card_bands(its), *_clarified(its)]
+        parts.append(_section(words, _attribute(told, field)))
+    return "\n\n".join(parts)
+
+
+def _attribute(told: Any, field: str) -> str:
+    if field == "diagnostic_questions":
+        return "\n".join(_item(" ".join(filter(None, each))) for each in told.answers)
+    value = getattr(told.card, field)
+    if field in LISTS:
+        return "\n".join(map(_item, value))
+    return _wrapped(", ".join(value) if field in INLINE else value)
+
+
+def _card_bands(its: Any) -> Iterator[str]:
+    for each in its.bands:
+        limits = pd.DataFrame([{"at_least": band.at_least, "above": band.above} for band in each.bands])
+        named = zip(each.bands, band_ranges(limits), strict=True)
+        rows = aligned([[f"  {band.name}", where, band.reading] for band, where in named])
+        made = f" Made for up to {each.most_products} products." if each.most_products else ""
+        note = _wrapped(f"For {each.denominator} as denominator only. Source: {each.source}.{made}")
+        yield _section(f"Bands: {each.name}", f"{rows}\n{note}")
+
+
+def _clarified(its: Any) -> Iterator[str]:
+    if its.clarifications:
+        yield _section(
+            "Asked about it", "\n".join(_item(f"{each.question} {each.answer}") for each in its.clarifications)
+        )
+
+
+def _section(heading: str, body: str) -> str:
+    return f"{heading}\n{'-' * len(heading)}\n{body}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH)
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
 
 
 def plain(text: object) -> str:

@@ -76,6 +76,7 @@ def publish(
     notebooks: str | Path = "notebooks",
     inputs: Mapping[str, Any] | None = None,
     progress: bool = True,
+    appendix: Mapping[str, str] | None = None,
 ) -> Path:
     """Run the chapters for a quarter and publish the pack; return its folder.
 
@@ -91,6 +92,9 @@ def publish(
         The folder of the chapters; numbered notebooks beside the engagement join them.
     inputs
         What the manifest says of the facts: fingerprints, row counts.
+    appendix
+        Pages after the chapters that no notebook makes: name to HTML, escaped already, that begins
+        with its h1.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def publish(
     with _cleared_away(plan.building):
         seconds = _run(plan, progress)
         tables = _tables(plan)
-        _pages(plan, _answers(plan), tables)
+        _pages(plan, _answers(plan), tables, appendix or {})
         record = _record(plan, seconds, tables, inputs or {})
         _write_json(plan.building / MANIFEST, record | {"seconds": _tenths(perf_counter() - begun)})
         _put(plan.building, plan.final)
@@ -257,11 +261,12 @@ def _answers(plan: Plan) -> dict[str, dict[str, Any]]:
     return answers
 
 
-def _pages(plan: Plan, answers: Mapping[str, Any], tables: Sequence[Table]) -> None:
+def _pages(plan: Plan, answers: Mapping[str, Any], tables: Sequence[Table], appendix: Mapping[str, str]) -> None:
     """Render the chapters and the answer page."""
     from kpilib.pack import pages
 
     chapters = [pages.chapter(_executed(plan, each), each.notebook.stem, each.notebook.parent) for each in plan.jobs]
+    chapters += [pages.made(body, name, executed=False) for name, body in appendix.items()]
     day = plan.quarter.last_day
     cover = {
         "client": plan.engagement.client,

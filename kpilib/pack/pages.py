@@ -27,12 +27,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Chapter:
-    """One notebook as a page: its question, its body, its sections as (id, heading)."""
+    """One notebook as a page: its question, its body, its sections as (id, heading).
+
+    ``executed`` is false for a page that no notebook made.
+    """
 
     name: str
     title: str
     body: Markup
     sections: tuple[tuple[str, str], ...]
+    executed: bool = True
 
     @property
     def file(self) -> str:
@@ -65,17 +69,22 @@ def chapter(notebook: Any, name: str, folder: Path) -> Chapter:
     ready = shown(notebook, f"c{re.sub(r'[^A-Za-z0-9]+', '-', name)}")
     resources = {"metadata": {"path": str(folder)}}
     body, _ = _exporter().from_notebook_node(ready, resources)
+    return made(body, name)
+
+
+def made(body: str, name: str, executed: bool = True) -> Chapter:
+    """Make a page of HTML that is escaped already; its h2 are its sections."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.DOTALL)
     title = _words(found[1]) if found else name.replace("_", " ")
     body = body if found else f"<h1>{html.escape(title)}</h1>\n{body}"
     sections: list[tuple[str, str]] = []
 
     def numbered(match: re.Match[str]) -> str:
-        sections.append((f"s{len(sections) + 1}", _words(match[1])))
-        return f'<h2 id="{sections[-1][0]}">{match[1]}</h2>'
+        sections.append((match[1] or f"s{len(sections) + 1}", _words(match[2])))
+        return f'<h2 id="{sections[-1][0]}">{match[2]}</h2>'
 
-    body = re.sub(r"<h2>(.*?)</h2>", numbered, body, flags=re.DOTALL)
-    return Chapter(name, title, Markup(body), tuple(sections))
+    body = re.sub(r'<h2(?: id="([a-z_]+)")?>(.*?)</h2>', numbered, body, flags=re.DOTALL)
+    return Chapter(name, title, Markup(body), tuple(sections), executed)
 
 
 def write(

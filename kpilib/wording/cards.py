@@ -1,0 +1,186 @@
+"""What a card says of one client: its figure in a sentence, and the diagnostic questions answered.
+
+The functions after :func:`figure` take what the function of the same name in ``kpis.diagnostics`` returns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kpilib import wording
+from kpilib.written import MINUS, are, count, missing, name, per_cent, plural, points, quarter, several, upper
+
+UNANSWERED = "These data cannot answer it."
+STATES = {
+    "pipeline": "are being offered",
+    "lost offer": "were offered and lost",
+    "blocked": "must not be sold",
+    "open": "are open",
+}
+
+
+def number(value: float | None, unit: str) -> str:
+    """Write a figure in its unit.
+
+    Example
+    -------
+    >>> number(0.4, "share"), number(7.166, "products"), number(None, "share")
+    ('40.0%', '7.17', '–')
+    """
+    if missing(value):
+        return per_cent(None)
+    return per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}"
+
+
+def figure(found: Any, card: Any) -> list[str]:
+    """Tell a client's figure of a KPI, its change, and what is lacking.
+
+    Parameters
+    ----------
+    found
+        ``kpis.figures_of.Figure``.
+    card
+        Its card: name, unit, counted.
+    """
+    told = []
+    if not missing(found.value):
+        n = "" if found.n is None else f"; n = {count(found.n)}: {card.counted}"
+        told.append(f"{number(found.value, card.unit)} at the end of {quarter(found.quarter)}{n}.")
+    if found.lacking:
+        told.append(found.lacking)
+    if found.against and not missing(found.change):
+        told.append(_changed(found, card.unit))
+    return told
+
+
+def parts(found: Any, unit: str) -> list[tuple[str, str]]:
+    """Name the figures that belong to a figure, with their values."""
+    return [(name(each, most=60), number(value, unit)) for each, value in found.parts]
+
+
+def in_bands(bands: pd.DataFrame) -> str:
+    """Say how many customers are in each band.
+
+    Example
+    -------
+    >>> in_bands(pd.DataFrame({"band": ["low", "high"], "accounts": [3, 1], "share": [0.75, 0.25]}))
+    'By band: low 3 (75.0%), high 1 (25.0%).'
+    """
+    each = (f"{name(row.band)} {count(row.accounts)} ({per_cent(row.share)})" for row in bands.itertuples())
+    return f"By band: {', '.join(each)}."
+
+
+def answered(question: str, found: Any) -> str:
+    """Answer a diagnostic question from what the data say, or say that they cannot."""
+    tell = _TOLD.get(question)
+    told = tell(found) if tell is not None and found is not None else None
+    return told or UNANSWERED
+
+
+def same_accounts(change: Any) -> str:
+    """Say whether the change as reported is that of the customers counted both times."""
+    told = f"As reported, penetration moved {points(change.points, ' points')} against {quarter(change.against)}"
+    if missing(change.same_accounts) or not change.same_accounts_n:
+        return f"{told}; no customer is counted both times."
+    both = plural(change.same_accounts_n, "customer")
+    clear = wording.verdict(change.same_low, change.same_high)
+    return f"{told}; among the {both} counted both times, {points(change.same_accounts, ' points')}" + (
+        f" ({clear})." if clear else "."
+    )
+
+
+def base(found: Any) -> str:
+    """Say how many customers came and went.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> base(Found(against="2025Q1", accounts=103, before=100, joined=5, lost=2))
+    '103 customers are counted, against 100 at the end of Q1 2025: 5 are new and 2 are no longer counted.'
+    """
+    return (
+        f"{plural(found.accounts, 'customer')} {are(found.accounts)} counted, against {count(found.before)} at the end "
+        f"of {quarter(found.against)}: {count(found.joined)} {are(found.joined)} new and {count(found.lost)} "
+        f"{are(found.lost)} no longer counted."
+    )
+
+
+def catalogue(found: Any) -> str:
+    """Say whether the number of products on sale changed."""
+    now = f"{plural(found.products, 'product')} {are(found.products)} on sale"
+    if found.products == found.before:
+        return f"{now}, as many as at the end of {quarter(found.against)}."
+    return (
+        f"{now}, against {count(found.before)} at the end of {quarter(found.against)}: part of the change is the list."
+    )
+
+
+def carriers(found: Any) -> str:
+    """Name the group that carries the change, where it is clear enough to be shared out."""
+    told = wording.largest_part(found.rows, found.by, found.change)
+    return told or f"No clear change to share out among the groups of {name(found.by)}."
+
+
+def products(found: pd.DataFrame) -> str | None:
+    """Name the product that moved most, and how many rose and fell clearly."""
+    most = wording.largest_product(found)
+    if most is None:
+        return "No product moved."
+    rose, fell = int((found["low"] > 0).sum()), int((found["high"] < 0).sum())
+    return (
+        f"{most} {upper(plural(rose, 'product'))} rose clearly and {count(fell)} fell clearly, of {count(len(found))}."
+    )
+
+
+def lapsing(found: Any) -> str:
+    """Say how much of what customers have is past its usual time."""
+    return (
+        f"{count(found.slots)} of {count(found.held)} products held ({per_cent(found.share)}) are past twice the usual "
+        "time between purchases."
+    )
+
+
+def logging(found: Any) -> str:
+    """Say how many of the products held have a recorded opportunity."""
+    return f"{per_cent(found.logging_coverage)} of the products held have a recorded opportunity."
+
+
+def states(found: pd.DataFrame) -> str | None:
+    """Say what became of the products that customers do not have."""
+    rows = found[found["state"].isin(list(STATES)) & (found["slots"] > 0)]
+    if rows.empty:
+        return None
+    each = [f"{count(row.slots)} {STATES[row.state]}" for row in rows.itertuples()]
+    total = int(rows["slots"].sum())
+    return f"Of {count(total)} that could be bought and are not had, {several(each)}."
+
+
+def step(found: Any) -> str:
+    """Say at how many products more customers stop than at any other.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> step(Found(k=1, share=0.9, next_share=0.3))
+    'More customers have 1 product than any other number: 90.0% have so many or more, 30.0% have more.'
+    """
+    return (
+        f"More customers have {plural(found.k, 'product')} than any other number: {per_cent(found.share)} have so many "
+        f"or more, {per_cent(found.next_share)} have more."
+    )
+
+
+def _changed(found: Any, unit: str) -> str:
+    against = quarter(found.against)
+    shown = points(found.change, " points") if unit == "share" else f"{found.change:+.2f}".replace("-", MINUS)
+    if missing(found.low):
+        return f"Change against {against}: {shown}."
+    clear = wording.verdict(found.low, found.high)
+    return f"Change against {against}: {shown} (95% interval {points(found.low)} to {points(found.high)}, {clear})."
+
+
+_TOLD = {
+    each.__name__: each for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step)
+}

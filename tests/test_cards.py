@@ -1,0 +1,280 @@
+"""The KPI library: cards that are whole, bands that are bound, and a client's figures on them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from clients import sales
+
+from kpilib import __main__ as cli
+from kpilib import appendix, kpis
+from kpilib.engagement import SHIPPED_BANDS, Engagement
+from kpilib.errors import DataError
+from kpilib.kpis import diagnostics, figures_of, library
+from kpilib.pack import pages
+from kpilib.wording import cards as say
+
+# the table of definitions, in its order
+DEFINED = {
+    "account_penetration_degree", "multi_product_share", "account_penetration_index", "products_per_account",
+    "attach_rate", "cross_sell_rate", "whitespace_slots", "whitespace_value", "existing_account_growth",
+    "net_revenue_retention", "gross_revenue_retention", "account_retention", "growth_balance", "feedback_coverage",
+    "feedback_score", "offer_coverage", "share_of_wallet", "peer_reference",
+}  # fmt: skip
+AWAITED = {"revenue", "feedback", "offered", "peers", "whitespace"}  # modules yet to come; empty it as they do
+NOW, BEFORE = "Ax Ay Bx C", "Ax Bx C"  # A, B and C could each have x and y
+
+
+def text_of(card: kpis.Card) -> list[str]:
+    return re.findall(r'"((?:[^"\\]|\\.)*)"', card.model_dump_json())
+
+
+def test_there_is_a_card_for_every_kpi_that_is_defined():
+    assert set(kpis.cards()["id"]) == DEFINED
+    assert list(kpis.cards()["id"]) == list(library.ORDER)
+
+
+def test_every_card_names_a_function_that_computes_it():
+    lacking = kpis.uncomputed()
+    if len(lacking):
+        print("Yet to come:", *lacking["function"], sep="\n  ")
+    assert set(lacking["function"].str.partition(".")[0]) <= AWAITED
+    assert set(lacking["lacking"]) <= {"module"}, "a module is there and lacks what a card names"
+
+
+def test_a_function_that_is_not_there_is_told(monkeypatch):
+    degree = kpis.card("account_penetration_degree")
+    cards = {
+        "a": degree.model_copy(update={"id": "a", "function": "penetration.no_such"}),
+        "b": degree.model_copy(update={"id": "b", "function": "nowhere.at_all"}),
+    }
+    monkeypatch.setattr(library, "all_cards", lambda: cards)
+    assert list(kpis.uncomputed()["lacking"]) == ["function", "module"]
+
+
+@pytest.mark.parametrize("kpi", sorted(DEFINED))
+def test_a_card_refers_only_to_what_there_is(kpi):
+    card = kpis.card(kpi)
+    assert set(card.related) <= DEFINED - {kpi}
+    asked = {each.answered_by for each in card.diagnostic_questions} - {None}
+    assert asked <= set(diagnostics.ASKED)
+    assert len(set(text_of(card))) > 20
+
+
+def test_every_question_that_can_be_asked_has_its_sentence_and_its_card():
+    asked = {each.answered_by for card in library.all_cards().values() for each in card.diagnostic_questions}
+    assert asked - {None} == set(diagnostics.ASKED) == set(say._TOLD)
+
+
+def test_the_two_kpis_of_this_kit_are_told_at_length():
+    words = {kpi: sum(len(each.split()) for each in text_of(kpis.card(kpi))) for kpi in DEFINED}
+    assert min(words["account_penetration_degree"], words["account_penetration_index"]) > 700
+    assert min(words.values()) > 200
+    assert len(kpis.card("account_penetration_degree").clarifications) >= 4
+
+
+def test_an_unknown_card_is_refused_with_the_one_that_may_be_meant():
+    with pytest.raises(DataError, match="Did you mean 'account_retention'"):
+        kpis.card("acount_retention")
+
+
+def test_a_card_at_fault_names_every_fault(tmp_path):
+    whole = (library.FOLDER / "attach_rate.toml").read_text()
+    path = tmp_path / "attach_rate.toml"
+    path.write_text(whole.replace('unit = "share"', 'unit = "percent"').replace("says =", "said ="))
+    with pytest.raises(library.CardError, match=r"(?s)says.*unit|unit.*says"):
+        library.read_card(path)
+    other = tmp_path / "other.toml"
+    other.write_text(whole)
+    with pytest.raises(library.CardError, match="'attach_rate'"):
+        library.read_card(other)
+
+
+def test_bands_rise(tmp_path):
+    whole = (library.FOLDER / "account_penetration_index.toml").read_text()
+    path = tmp_path / "account_penetration_index.toml"
+    path.write_text(whole.replace("at_least = 15", "at_least = 45"))
+    with pytest.raises(library.CardError, match="from low to high"):
+        library.read_card(path)
+
+
+def test_the_bands_of_the_degree_are_the_shipped_ones():
+    found = kpis.bands("account_penetration_degree", "possible products")
+    assert list(found["band"]) == [each.name for each in SHIPPED_BANDS]
+    assert [(a, b) for a, b in zip(found["at_least"], found["above"], strict=True)] == [
+        (each.at_least, each.above) for each in SHIPPED_BANDS
+    ]
+    assert list(found["action"]) == [each.action for each in SHIPPED_BANDS]
+
+
+def test_the_index_has_both_published_sets():
+    found = kpis.bands("account_penetration_index")
+    assert found.groupby("set", sort=False).size().to_dict() == {"baseline": 2, "three steps": 3}
+    assert found["above"].dropna().tolist() == [30]
+    assert found["at_least"].dropna().tolist() == [30, 15]
+
+
+@pytest.mark.parametrize("kpi", sorted(DEFINED - {"account_penetration_degree", "account_penetration_index"}))
+def test_bands_are_refused_for_a_kpi_they_are_not_bound_to(kpi):
+    with pytest.raises(DataError, match=r"has no bands.*account_penetration_degree \(possible products\)"):
+        kpis.bands(kpi)
+
+
+def test_bands_are_refused_for_another_denominator(book):
+    with pytest.raises(DataError, match=r"'recorded opportunities' as denominator.*made for 'possible products'"):
+        kpis.bands("account_penetration_degree", "recorded opportunities")
+    engaged = book(NOW, engagement={"index_reading": "engaged"}).engagement
+    with pytest.raises(DataError, match="'accounts counted' as denominator"):
+        kpis.bands("account_penetration_index", engagement=engaged)
+
+
+def test_bands_of_the_engagement_replace_the_shipped_ones_for_the_degree_alone(book):
+    own = [{"name": "few"}, {"name": "many", "at_least": 40}]
+    engagement: Engagement = book(NOW, engagement={"bands": own}).engagement
+    found = kpis.bands("account_penetration_degree", engagement=engagement)
+    assert list(found["band"]) == ["few", "many"]
+    assert len(kpis.bands("account_penetration_index", engagement=engagement)) == 5
+
+
+def test_the_degree_of_a_small_client(book):
+    found = figures_of.figure(book(BEFORE, NOW, products="xy"), "account_penetration_degree", "2025Q2")
+    assert (found.value, found.n) == (0.5, 3)  # 2/2, 1/2, 0/2
+    assert found.change == pytest.approx(0.5 - 1 / 3)  # before: 1/2, 1/2, 0/2
+    assert found.against == "2025Q1"
+    assert dict(found.parts) == {"pooled over all customers": 0.5, "median customer": 0.5}
+    assert found.bands.set_index("band")["accounts"].to_dict() == {
+        "low": 1,
+        "moderate": 1,
+        "healthy": 0,
+        "very high": 1,
+    }
+
+
+def test_the_other_figures_of_a_small_client(book):
+    small = book(BEFORE, NOW, products="xy")
+    multi = figures_of.figure(small, "multi_product_share", "2025Q2")
+    assert (multi.value, multi.n, multi.change) == (1 / 3, 3, 1 / 3)
+    assert dict(multi.parts)["1 or more"] == 2 / 3
+    per = figures_of.figure(small, "products_per_account", "2025Q2")
+    assert (per.value, per.change, per.parts[0][1]) == (1.0, pytest.approx(1 / 3), 1.5)
+    assert dict(figures_of.figure(small, "attach_rate", "2025Q2").parts) == {"x": 2 / 3, "y": 1 / 3}
+    sold = figures_of.figure(small, "cross_sell_rate", "2025Q2")
+    assert (sold.value, sold.n) == (1 / 3, 3)
+
+
+def test_the_index_needs_opportunities_and_says_so(book):
+    bare = figures_of.figure(book(NOW, products="xy"), "account_penetration_index", "2025Q1")
+    assert bare.value is None
+    assert "no table of opportunities" in bare.lacking
+    offers = [("Ax", "won", "2025-01-02", "2025-02-01"), ("By", "lost", "2025-01-02", "2025-02-01")]
+    told = figures_of.figure(book(NOW, products="xy", opportunities=offers), "account_penetration_index", "2025Q1")
+    assert (told.value, told.n, told.lacking) == (0.5, 2, None)
+    assert told.parts[0][1] == pytest.approx(1 / 3)  # of Ax, Ay and Bx, one has a record
+    engaged = book(NOW, products="xy", engagement={"index_reading": "engaged"})
+    found = figures_of.figure(engaged, "account_penetration_index", "2025Q1")
+    assert found.value == 1 / 3
+    assert "No bands" in found.lacking
+
+
+@pytest.mark.parametrize(
+    "text", ["A", "Ax", "Ax Ay", "Ax Bx Cx"], ids=["nothing held", "one of each", "all held", "one product"]
+)
+def test_every_card_can_be_told_of_the_smallest_clients(book, text):
+    small = book(text, products=None if "x" in text else "xy")
+    for card in library.all_cards().values():
+        told = appendix.tell(card, small)
+        assert all(isinstance(each, str) and "None" not in each and "nan" not in each for each in told.sentences)
+    assert "What does each figure mean?" in appendix.page(small, "2025Q1")
+
+
+def test_questions_are_answered_from_the_data(book):
+    small = book(BEFORE, NOW, products="xy", launched={"y": "2025-04-15"})
+    card = kpis.card("account_penetration_degree")
+    answers = dict(appendix.tell(card, small, "2025Q2").answers)
+    assert answers["Did the list of products change?"].startswith("2 products are on sale, against 1")
+    assert "3 counted both times" not in answers["Are the same customers counted as before?"]
+    assert answers["Is like compared with like?"].startswith("As reported, penetration moved")
+    assert answers["Who carries the change?"] == say.UNANSWERED  # the engagement compares no attribute
+    assert answers["Were customers with little offered more at all, or is it not possible for them?"] is None
+    first = dict(appendix.tell(card, small, "2025Q1").answers)
+    assert first["Is like compared with like?"] == say.UNANSWERED
+
+
+def test_who_joined_and_left(book):
+    found = diagnostics.base(book("Ax Bx", "Ax Cx Dx"), "2025Q2")
+    assert (found.accounts, found.before, found.joined, found.lost) == (3, 2, 2, 1)
+
+
+def test_the_step_is_where_most_accounts_stop(book):
+    found = diagnostics.step(book("Ax Bx Cx Cy D"), "2025Q1")  # 4 accounts: 0, 1, 1, 2 products
+    assert (found.k, found.share, found.next_share) == (1, 0.75, 0.25)
+
+
+def test_an_unknown_question_is_refused(book):
+    with pytest.raises(DataError, match="Did you mean 'carriers'"):
+        diagnostics.ask(book(NOW), "2025Q1", "carrier")
+
+
+def test_the_page_escapes_what_a_client_wrote(book):
+    hostile = book("Ax Bx", engagement={"client": "<script>alert(1)</script>"})
+    page = appendix.page(hostile, "2025Q1")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_has_a_section_for_every_card(book):
+    made = pages.made(appendix.page(book(NOW), "2025Q1"), "cards", executed=False)
+    assert made.title == "What does each figure mean?"
+    assert [each for each, _ in made.sections] == list(library.ORDER)
+    links = set(re.findall(r'href="#([a-z_]+)"', made.body))
+    assert links == DEFINED
+
+
+def kpi(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    cli.main([str(each) for each in arguments])
+    return capsys.readouterr().out
+
+
+def test_the_command_line_lists_cards(capsys):
+    assert set(re.findall(r"(?m)^([a-z_]+) ", kpi(capsys, "cards"))) - {"id"} == DEFINED
+
+
+def test_the_command_line_prints_a_card_to_read(capsys, tmp_path):
+    general = kpi(capsys, "card", "account_penetration_index")
+    assert max(map(len, general.splitlines())) <= 100
+    assert "What are the two published bands, and which holds?" in general
+    rows = "".join(
+        f"{a},{p},2025-{m:02d}-10,1,10\n" for m in range(1, 13) for a, p in (("A", "x"), ("A", "y"), ("B", "x"))
+    )
+    client = sales(tmp_path, rows)
+    told = kpi(capsys, "card", "account_penetration_degree", client)
+    assert "At Test client" in told
+    assert "50.0% at the end of Q4 2025; n = 2" in told  # 2/3 and 1/3
+    assert "50.0% at the end of Q3 2025" in kpi(
+        capsys, "card", "account_penetration_degree", client, "--quarter", "2025Q3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["card", "degre"], 1, "There is no card 'degre'"),
+        (["card", "attach_rate", "--quarter", "2025Q1"], 2, "give the engagement as well"),
+    ],
+)
+def test_the_command_line_refuses(capsys, arguments, code, words):
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == code
+    assert words in capsys.readouterr().err
+
+
+def test_no_card_speaks_of_this_machine_or_copies_a_figure_twice():
+    for path in Path(library.FOLDER).glob("*.toml"):
+        text = path.read_text(encoding="utf-8")
+        assert "KPI Depot" not in text  # told in our own words, sources named plainly
+        assert not re.search(r"\d %", text), path.name  # as everywhere on the pages: 40%
+    assert isinstance(kpis.cards(), pd.DataFrame)
