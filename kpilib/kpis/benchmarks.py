@@ -20,6 +20,7 @@ from kpilib.book import Book
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, SourceError, near
 from kpilib.kpis import library
+from kpilib.measures import degree
 
 COMPARABLE = ("comparable", "comparable after transform")
 STATISTICS = ("pooled", "mean", "share with k or more", "mean over holders", "mean over the base")  # drawn beside ours
@@ -195,7 +196,7 @@ def beside(book: Book, quarter: str, kpi: str) -> Beside:
 def _ours(book: Book, quarter: str, kpi: str) -> pd.DataFrame:
     """Measure the statistics of a KPI that benchmarks may have."""
     if kpi == "account_penetration_degree":
-        found = penetration.headline(book, quarter).degree
+        found = degree.of(book, quarter)
         rows = [("mean", None, found.mean), ("pooled", None, found.pooled)]
     elif kpi == "multi_product_share":
         curve = penetration.curve(book, quarter)

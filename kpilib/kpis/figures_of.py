@@ -14,6 +14,7 @@ import pandas as pd
 from kpilib import penetration
 from kpilib.book import Book
 from kpilib.kpis import library
+from kpilib.measures import degree as degrees
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def figure(book: Book, kpi: str, quarter: str) -> Figure | None:
 
 def degree(book: Book, quarter: str) -> Figure:
     """The mean degree; pooled and median are its parts."""
-    found = penetration.headline(book, quarter).degree
+    found = degrees.of(book, quarter)
     before = penetration.previous(book, quarter)
     change = penetration.change(book, quarter, before) if before else None
     moved = (change.points, change.low, change.high, before) if change else (None, None, None, None)
@@ -74,7 +75,7 @@ def index(book: Book, quarter: str) -> Figure:
         return Figure(kpi, quarter, None, parts=parts, lacking=lacking)
     if found.reading == "engaged":
         lacking = "In the reading the engagement asks for: customers with two products or more. No bands hold for it."
-        return Figure(kpi, quarter, found.value, penetration.headline(book, quarter).degree.accounts, lacking=lacking)
+        return Figure(kpi, quarter, found.value, degrees.of(book, quarter).accounts, lacking=lacking)
     parts = (("products held that have a record", found.logging_coverage),)
     lacking = None if found.recorded else "No opportunity was recorded in the look-back."
     return Figure(kpi, quarter, found.value, found.recorded, parts=parts, lacking=lacking)
