@@ -278,3 +278,13 @@ def test_no_card_speaks_of_this_machine_or_copies_a_figure_twice():
         assert "KPI Depot" not in text  # told in our own words, sources named plainly
         assert not re.search(r"\d %", text), path.name  # as everywhere on the pages: 40%
     assert isinstance(kpis.cards(), pd.DataFrame)
+
+
+def test_the_pack_links_its_appendix_and_claims_no_notebook_for_it(tmp_path):
+    made = pages.made('<h1>What?</h1><h2 id="attach_rate">Attach Rate</h2>', "cards", executed=False)
+    cover = {"client": "Acme", "quarter": "2025Q1", "as_of": "31 March 2025", "kit": "0"}
+    pages.write(tmp_path, cover, [made], {}, [])
+    page = (tmp_path / "cards.html").read_text(encoding="utf-8")
+    assert '<h2 id="attach_rate">Attach Rate</h2>' in page
+    assert "the executed notebook" not in page
+    assert '<a href="cards.html">What?</a>' in (tmp_path / "index.html").read_text(encoding="utf-8")
