@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-from kpilib import printed
+from kpilib import penetration, printed
 from kpilib.book import Book
+from kpilib.errors import DataError
 from kpilib.kpis import diagnostics, figures_of, library
 from kpilib.kpis.figures_of import Figure
 from kpilib.kpis.library import Card
@@ -57,9 +58,20 @@ def _told(card: Card, book: Book, quarter: str, answer: Callable[[str], str]) ->
     sentences = say.figure(found, card) if found else []
     if found is not None and found.bands is not None:
         sentences.append(say.in_bands(found.bands))
+    if found is not None and found.value is not None and card.bands:
+        sentences.append(_read(card, book, quarter, found.value))
     parts = say.parts(found, card.unit) if found else []
     answers = ((each.question, each.answered_by and answer(each.answered_by)) for each in card.diagnostic_questions)
     return Told(card, found, tuple(sentences), tuple(parts), tuple(answers))
+
+
+def _read(card: Card, book: Book, quarter: str, value: float) -> str:
+    """Read a figure by its bands, or say why they do not hold for it."""
+    products = penetration.products_on_sale(book, quarter)
+    try:
+        return say.placed(library.placed(card.id, value, book.engagement, products))
+    except DataError as error:
+        return str(error)
 
 
 def _answer(book: Book, quarter: str, question: str) -> str:

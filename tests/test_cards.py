@@ -138,6 +138,28 @@ def test_bands_of_the_engagement_replace_the_shipped_ones_for_the_degree_alone(b
     assert len(kpis.bands("account_penetration_index", engagement=engagement)) == 5
 
 
+@pytest.mark.parametrize(
+    ("value", "products", "band"),
+    [(0.4999, 4, "low"), (0.5, 4, "moderate"), (0.7, 15, "healthy"), (0.85, 4, "healthy"), (0.8501, 4, "very high")],
+)
+def test_a_figure_is_read_by_its_bands(value, products, band):
+    found = library.placed("account_penetration_degree", value, products=products)
+    assert [each for _, each in found] == [band]
+
+
+def test_bands_are_refused_for_a_longer_catalogue_than_they_were_made_for():
+    with pytest.raises(DataError, match="made for up to 15 products; 18 are on sale"):
+        library.placed("account_penetration_degree", 0.4, products=18)
+    assert len(library.placed("account_penetration_index", 0.4, products=18)) == 2  # made for any
+
+
+def test_an_engagements_own_bands_are_read_whatever_the_catalogue(book):
+    own = [{"name": "few"}, {"name": "many", "at_least": 40}]
+    engagement = book(NOW, engagement={"bands": own}).engagement
+    found = library.placed("account_penetration_degree", 0.4, engagement, products=200)
+    assert found == [("the client's own", "many")]
+
+
 def test_the_degree_of_a_small_client(book):
     found = figures_of.figure(book(BEFORE, NOW, products="xy"), "account_penetration_degree", "2025Q2")
     assert (found.value, found.n) == (0.5, 3)  # 2/2, 1/2, 0/2
@@ -171,6 +193,9 @@ def test_the_index_needs_opportunities_and_says_so(book):
     offers = [("Ax", "won", "2025-01-02", "2025-02-01"), ("By", "lost", "2025-01-02", "2025-02-01")]
     told = figures_of.figure(book(NOW, products="xy", opportunities=offers), "account_penetration_index", "2025Q1")
     assert (told.value, told.n, told.lacking) == (0.5, 2, None)
+    client = book(NOW, products="xy", opportunities=offers)
+    sentences = appendix.tell(kpis.card("account_penetration_index"), client).sentences
+    assert "Read by its bands: at the baseline or above (baseline); strong (three steps)." in sentences
     assert told.parts[0][1] == pytest.approx(1 / 3)  # of Ax, Ay and Bx, one has a record
     engaged = book(NOW, products="xy", engagement={"index_reading": "engaged"})
     found = figures_of.figure(engaged, "account_penetration_index", "2025Q1")

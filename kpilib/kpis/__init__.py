@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kpilib.kpis.library import Bands, Card, bands, card, cards, uncomputed
+from kpilib.kpis.library import Bands, Card, bands, card, cards, placed, uncomputed
 
-__all__ = ["Bands", "Card", "bands", "card", "cards", "uncomputed"]
+__all__ = ["Bands", "Card", "bands", "card", "cards", "placed", "uncomputed"]

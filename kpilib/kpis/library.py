@@ -220,6 +220,34 @@ def bands(kpi: str, denominator: str | None = None, engagement: Engagement | Non
     return _of_engagement(engagement, asked) if own else _of_card(found)
 
 
+def placed(
+    kpi: str, value: float, engagement: Engagement | None = None, products: int | None = None
+) -> list[tuple[str, str]]:
+    """Place a figure (0-1) in the bands bound to it: the set and the band, for each set.
+
+    Raises
+    ------
+    DataError
+        As :func:`bands`, and when more products are on sale than the bands were made for.
+
+    Example
+    -------
+    >>> placed("account_penetration_index", 0.28)
+    [('baseline', 'below the baseline'), ('three steps', 'moderate')]
+    >>> placed("account_penetration_index", 0.30)[1]  # strong begins above 30
+    ('three steps', 'moderate')
+    """
+    limits = bands(kpi, engagement=engagement)
+    most = limits["most_products"].dropna().min()
+    if products is not None and products > most:  # a missing limit compares as false
+        raise DataError(
+            f"The published bands are not read on {card(kpi).name} here.",
+            f"They were made for up to {most} products; {products} are on sale.",
+            "Set bands of your own, or compare with the peer reference.",
+        )
+    return [(str(name), _reached(rows, round(100 * value, 9))) for name, rows in limits.groupby("set", sort=False)]
+
+
 def uncomputed() -> pd.DataFrame:
     """List the cards whose function the kit does not have.
 
@@ -268,6 +296,16 @@ def _banded_by_engagement(its: Card) -> bool:
 
 def _with_bands() -> str:
     return listed([f"{each.id} ({each.bands[0].denominator})" for each in all_cards().values() if each.bands])
+
+
+def _reached(rows: pd.DataFrame, percent: float) -> str:
+    """Name the last band whose beginning a figure reaches."""
+    reached = rows["band"].iloc[0]
+    for band in rows.itertuples():
+        from_here = band.at_least is not None and percent >= band.at_least
+        if from_here or (band.above is not None and percent > band.above):
+            reached = band.band
+    return str(reached)
 
 
 def _of_card(sets: list[Bands]) -> pd.DataFrame:

@@ -72,6 +72,17 @@ def in_bands(bands: pd.DataFrame) -> str:
     return f"By band: {', '.join(each)}."
 
 
+def placed(sets: list[tuple[str, str]]) -> str:
+    """Say how bands read a figure.
+
+    Example
+    -------
+    >>> placed([("baseline", "below the baseline"), ("three steps", "moderate")])
+    'Read by its bands: below the baseline (baseline); moderate (three steps).'
+    """
+    return f"Read by its bands: {'; '.join(f'{name(band)} ({name(each)})' for each, band in sets)}."
+
+
 def answered(question: str, found: Any) -> str:
     """Answer a diagnostic question from what the data say, or say that they cannot."""
     tell = _TOLD.get(question)
