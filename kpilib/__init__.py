@@ -40,7 +40,6 @@ Data go down this page, imports point up it: a module imports only what stands b
     tables.comparison  figures.comparison
     measures.ratios  measures.degree  measures.change  measures.attach  measures.offers
     measures.bands  measures.headline  penetration
-<<<<<<< HEAD
     actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
     publish
     actions.workbook  actions.record

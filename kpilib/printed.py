@@ -12,15 +12,11 @@ from typing import Any
 import pandas as pd
 
 from kpilib.publish import safe
-<<<<<<< HEAD
-from kpilib.wording import issued as say
-from kpilib.written import count, missing, money, per_cent
-=======
 from kpilib.tables.cards import INLINE, LISTS, WORDS
+from kpilib.wording import issued as say
 from kpilib.written import band_ranges, count, missing, money, per_cent, upper
 
 WIDTH = 100  # columns
->>>>>>> 55023dd (Every KPI has a card with the client's own figures; published figures are drawn only where they may be compared)
 
 Figures = dict[str, Any]
 
