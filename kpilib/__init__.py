@@ -20,6 +20,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether
     whitespace.tried  whitespace.worth  whitespace.ranking               the list foretold anything
     whitespace.evidence  whitespace.states  whitespace.lists  whitespace
+    kpis.library  kpis.bounds  kpis.benchmarks  kpis.figures_of          what a figure means, what stands beside it
+    kpis.diagnostics  kpis
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
     actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
@@ -32,37 +34,14 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.targets  tables.targets  figures.targets
     wording.pitfalls  tables.pitfalls
     wording.forecast  captions.forecast  figures.forecast
-    wording.issued  tables.issued  printed
+    wording.issued  tables.issued
+    wording.cards  tables.cards  printed
+    wording.benchmarks  tables.benchmarks  figures.benchmarks
     wording.whitespace  captions.whitespace
     tables.whitespace  figures.whitespace
     wording.actions  tables.actions  figures.actions
     wording.comparison  captions.comparison
     tables.comparison  figures.comparison
-    measures.ratios  measures.degree  measures.change  measures.attach  measures.offers
-    measures.bands  measures.headline  penetration
-    actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
-    publish
-    actions.workbook  actions.record
-    ledger  trace                                                        tables -> files, and back to the rows
-    revenue.periods  revenue.cohort  revenue.balance  revenue.groups     what existing accounts bring
-    revenue.levels  revenue.wallet  revenue.association  revenue  peers
-    measures.moves  measures.splits  bridge  comparison
-    targets  feedback  offered  pitfalls                                 against plan; what misleads
-    forecast                                                             what next
-    issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
-    kpis.library  kpis.bounds  kpis.benchmarks  kpis.figures_of          what a figure means, and stands beside
-    kpis.diagnostics  kpis
-    written  wording  captions  tables                                   shown, never computed
-    wording.feedback  wording.targets  wording.pitfalls
-    tables.feedback  tables.targets  tables.pitfalls
-    wording.forecast  captions.forecast  wording.issued  tables.issued
-    wording.cards  tables.cards  wording.benchmarks  tables.benchmarks
-    printed
-    figures.style  figures.marks  figures.ladders  figures
-    wording.actions  tables.actions  figures.actions
-    wording.revenue  captions.revenue  tables.revenue  figures.revenue
-    wording.comparison  captions.comparison  tables.comparison  figures.comparison
-    figures.feedback  figures.targets  figures.forecast  figures.benchmarks
     appendix                                                             cards with a client's figures
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
