@@ -8,6 +8,7 @@ import pandas as pd
 
 from kpilib.wording import apart
 from kpilib.written import count, day, missing, money, per_cent, plural, points, quarter, several
+from kpilib.written import name as written
 
 PARTS = {
     "kit": "New version of the kit",
@@ -97,15 +98,18 @@ def size(name: str, value: Any, currency: str | None = None) -> str:
 
     Example
     -------
-    >>> size("mean", 0.0214), size("accounts", 3), size("accounts", -3), size("multi", 0.0)
-    ('+2.1', '+3', '−3', '0.0')
+    >>> size("mean", 0.0214), size("accounts", 3), size("accounts", -3), size("revenue_quarter", 80, "EUR")
+    ('+2.1', '+3', '−3', 'EUR +80.00')
     """
     if missing(value):
         return per_cent(None)
     if name in SHARES:
         return points(float(value))
-    shown = count(value) if name == "accounts" else money(value, currency)
-    return f"+{shown}" if value > 0 else shown
+    plus = "+" if value > 0 else ""
+    if name == "accounts":
+        return f"{plus}{count(value)}"
+    shown = f"{plus}{money(value)}"
+    return f"{written(currency)} {shown}" if currency else shown
 
 
 def _moved(name: str, row: pd.Series, currency: str | None) -> str:
