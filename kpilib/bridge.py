@@ -64,7 +64,7 @@ _ABOUT_COLUMNS = {"about": "object", **dict.fromkeys(_POINTS, "float64")}
 _SEGMENT_COLUMNS = {
     **{"group": "object", "n_before": "int64", "n_after": "int64"},
     **dict.fromkeys(("before", "after", "share_before", "share_after"), "float64"),
-    **dict.fromkeys(("within", "within_low", "within_high", "mix", "mix_low", "mix_high"), "float64"),
+    **dict.fromkeys(("within", "within_low", "within_high", "mix"), "float64"),
     "suppressed": "bool",
 }
 _GROUP_COLUMNS = {
@@ -108,7 +108,7 @@ class Segments:
 
     ``table`` has one row per segment, blanks as (not given) and last: group, n_before and n_after
     (accounts with a degree), before and after (degree, missing where there are none), share_before and
-    share_after (of accounts, or of slots for ``pooled``), within and mix in points with their limits,
+    share_after (of accounts, or of slots for ``pooled``), within with its limits and mix, in points,
     suppressed (fewer accounts than the engagement's minimum_cell at a quarter).
     """
 
@@ -116,7 +116,7 @@ class Segments:
     kind: str
     change: Estimate
     within: Estimate
-    mix: Estimate
+    mix: float
     table: pd.DataFrame
 
 
@@ -194,16 +194,13 @@ def segments_of(rows: pd.DataFrame, by: str = "group", kind: str = "mean", small
     refuse_nothing(found)
     inside = _groups(rows)
     told = {group: splits.of_segment(found, chosen) for group, chosen in inside.items()}
-    table = []
-    for group, chosen in inside.items():
-        (within, mix), shares = (told[group][name] for name in ("within", "mix")), _shares(found, chosen)
-        limits = {f"{name}_{end}": limit for name, each in (("within", within), ("mix", mix))
-                  for end, limit in list(_told(found, *each).items())[1:]}  # fmt: skip
-        table.append(_level(found, group, chosen, smallest) | shares | limits | {"within": within[0], "mix": mix[0]})
-    sums = {name: [sum(each) for each in zip(*(told[group][name] for group in told), strict=True)]
-            for name in ("within", "mix")}  # fmt: skip
-    within, mix = (found.estimate(*sums[name]) for name in ("within", "mix"))
-    return Segments(by, kind, found.change(), within, mix, degree.table(table, _SEGMENT_COLUMNS))
+    table = [
+        _level(found, group, chosen, smallest) | _shares(found, chosen) | _within(found, *told[group])
+        for group, chosen in inside.items()
+    ]
+    whole = [sum(each) for each in zip(*(within for within, _ in told.values()), strict=True)]
+    mix = float(sum(each for _, each in told.values()))
+    return Segments(by, kind, found.change(), found.estimate(*whole), mix, degree.table(table, _SEGMENT_COLUMNS))
 
 
 def by_group(
@@ -341,6 +338,11 @@ def _shares(found: splits.Sides, chosen: Any) -> dict[str, float]:
         f"share_{when}": found.total(found.d[time], chosen) / found.total(found.d[time])
         for time, when in enumerate(("before", "after"))
     }
+
+
+def _within(found: splits.Sides, within: tuple[float, Any], mix: float) -> dict[str, float | None]:
+    told = found.estimate(*within)
+    return {"within": told.value, "within_low": told.low, "within_high": told.high, "mix": mix}
 
 
 def _factors(row: Mapping[str, Any]) -> dict[str, float]:

@@ -166,7 +166,9 @@ def test_the_parts_sum_to_the_change_in_thousands_of_portfolios(kind):
         group = np.arange(len(found.accounts)) % 3
         inside = [group == each for each in np.unique(group)]
         assert abs(sum(splits.of_group(found, each)[0] for each in inside) - change) < EXACT
-        halves = [size for each in inside for size, _ in splits.of_segment(found, each).values()]
+        halves = [
+            part for each in inside for (within, _), mix in [splits.of_segment(found, each)] for part in (within, mix)
+        ]
         assert abs(sum(halves) - change) < EXACT
 
 
@@ -208,8 +210,9 @@ def test_exchanging_the_quarters_turns_every_sign(kind):
             assert ways[1][turned[part]][0] == pytest.approx(-size, abs=EXACT)
         inside = np.arange(len(there.accounts)) % 2 == 0
         assert splits.of_group(back, inside)[0] == pytest.approx(-splits.of_group(there, inside)[0], abs=EXACT)
-        for name, (size, _) in splits.of_segment(there, inside).items():
-            assert splits.of_segment(back, inside)[name][0] == pytest.approx(-size, abs=EXACT)
+        (within, _), mix = splits.of_segment(there, inside)
+        (turned_within, _), turned_mix = splits.of_segment(back, inside)
+        assert (turned_within, turned_mix) == pytest.approx((-within, -mix), abs=EXACT)
 
 
 @pytest.mark.parametrize("kind", ["mean", "pooled"])
@@ -222,8 +225,8 @@ def test_intervals_rest_on_what_each_account_does_to_a_part(kind):
 
     def measured(weights):
         found = splits.sides(rows.assign(accounts=weights), kind)
-        told = {**splits.of_stayers(found), **splits.of_turnover(found), **splits.of_segment(found, inside)}
-        return told | {"group": splits.of_group(found, inside)}
+        told = {**splits.of_stayers(found), **splits.of_turnover(found)}
+        return told | {"group": splits.of_group(found, inside), "within": splits.of_segment(found, inside)[0]}
 
     told, step = measured(np.ones(len(rows))), 1e-6
     for number in range(len(rows)):
@@ -324,7 +327,7 @@ def test_within_and_mix_of_two_regions_by_hand(book):
     mean = ((0.5 + 1 + 0.5) / 3 + (0.5 + 1 + 1 + 0) / 4) / 2
     assert north["mix"] == pytest.approx((0.75 - mean) * (1 / 2 - 2 / 3))
     assert south["within"] == pytest.approx(0.0)
-    assert found.within.value + found.mix.value == pytest.approx(found.change.value, abs=EXACT)
+    assert found.within.value + found.mix == pytest.approx(found.change.value, abs=EXACT)
     assert found.table["suppressed"].all()
 
 

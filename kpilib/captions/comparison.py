@@ -50,7 +50,7 @@ def bridge_note(found: Any) -> str:
 
 def segments(split: Any) -> str:
     """Title the groups: how much is within them, how much is their mix, and who moved most."""
-    told = f"{points(split.within.value)} points within groups, {points(split.mix.value)} by their mix"
+    told = f"{points(split.within.value)} points within groups, {points(split.mix)} by their mix"
     rows = [row for row in split.table.to_dict("records") if _moved_clearly(row)]
     if not rows:
         return f"{told}; no group moved clearly"
@@ -68,8 +68,7 @@ def segments_note(split: Any) -> str:
     """Say how the columns under the groups add up."""
     return (
         f"Within and mix, in points of the average of all customers, sum to {points(split.change.value)} "
-        f"(95% interval of within {points(split.within.low)} to {points(split.within.high)}, of mix "
-        f"{points(split.mix.low)} to {points(split.mix.high)})."
+        f"(95% interval of within {points(split.within.low)} to {points(split.within.high)})."
     )
 
 

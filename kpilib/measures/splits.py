@@ -7,7 +7,7 @@ Notes
 Outer split: Melitz & Polanec (2015), RAND Journal of Economics 46(2). Inner split: midpoint weights
 (Bennet), by slot for ``pooled`` and within every account for ``mean``. Segments: Kitagawa (1955), JASA 50.
 Groups and accounts: Griliches & Regev (1995). Factors: Das Gupta (1993), which is Shapley's value.
-Intervals: every part is a smooth figure of totals over accounts, and is linearised.
+Intervals: every part but mix is a smooth figure of totals over accounts, and is linearised.
 """
 
 from __future__ import annotations
@@ -226,8 +226,12 @@ def of_group(found: Sides, inside: Array) -> tuple[float, Array]:
     return size, (own - size * (found.d[0] + found.d[1]) / 2 - found.total(more) * pulls) / below
 
 
-def of_segment(found: Sides, inside: Array) -> dict[str, tuple[float, Array]]:
-    """Split a segment's part into within and mix: Kitagawa, with what each account does to both."""
+def of_segment(found: Sides, inside: Array) -> tuple[tuple[float, Array], float]:
+    """Split a segment's part into within, with what each account does to it, and mix: Kitagawa.
+
+    Mix has no interval: where segments stand alike it is a product of two figures near zero, and a
+    linearised interval of it held the truth in 92 to 100 % of simulated worlds, not in 95.
+    """
     inside = inside.astype(float)
     shares, moved, rates, pulls = [], [], [], []
     for time in (0, 1):
@@ -237,12 +241,7 @@ def of_segment(found: Sides, inside: Array) -> dict[str, tuple[float, Array]]:
         there = time if found.rate(time, inside) is not None else 1 - time
         rates.append(found.rate(there, inside))
         pulls.append(found.pull(there, inside))
-    level = (found.rate(0) + found.rate(1)) / 2
-    share, rate = sum(shares) / 2, sum(rates) / 2
-    up, more = rates[1] - rates[0], shares[1] - shares[0]
-    within = (moved[0] + moved[1]) / 2 * up + share * (pulls[1] - pulls[0])
-    aside = (pulls[0] + pulls[1]) / 2 - (found.pull(0) + found.pull(1)) / 2
-    return {
-        "within": (share * up, within),
-        "mix": ((rate - level) * more, aside * more + (rate - level) * (moved[1] - moved[0])),
-    }
+    share, up = sum(shares) / 2, rates[1] - rates[0]
+    within = share * up, (moved[0] + moved[1]) / 2 * up + share * (pulls[1] - pulls[0])
+    apart = sum(rates) / 2 - (found.rate(0) + found.rate(1)) / 2
+    return within, apart * (shares[1] - shares[0])

@@ -142,12 +142,12 @@ def groups(split: Any) -> str:
     Parameters
     ----------
     split
-        ``bridge.Segments``: by, within, mix (each with an interval).
+        ``bridge.Segments``: by, within (with an interval), mix (points).
     """
     within, mix = split.within, split.mix
     return (
         f"By {name(split.by)}, {points(within.value)} points come from within the groups{clear(within)} and "
-        f"{points(mix.value)} from a shift of customers between them{clear(mix)}."
+        f"{points(mix)} from a shift of customers between them."
     )
 
 

@@ -72,7 +72,9 @@ def _measured(world: World) -> dict[str, Estimate]:
         told |= {f"{kind}, part {row.part}": _estimate(row) for row in found.parts.itertuples()}
         told |= {f"{kind}, {row.about}": _estimate(row) for row in found.about.itertuples()}
         split = bridge.segments_of(rows, kind=kind)
-        told |= {f"{kind}, within": split.within, f"{kind}, mix": split.mix}
+        told[f"{kind}, within"] = split.within
+        one = split.table.iloc[1]
+        told[f"{kind}, within a group"] = Estimate(one["within"], one["within_low"], one["within_high"], 0)
         sides = splits.sides(rows, kind)
         told[f"{kind}, a group's part"] = sides.estimate(*splits.of_group(sides, world["segment"][_there(world)]))
     return told | _shares(world) | {"mean, segments apart (Welch)": _apart(world)}
