@@ -74,8 +74,8 @@ def book(folder: Path, accounts: int) -> Book:
     return Book(_engagement(folder), folder, "active")
 
 
-def timed(subject: Book) -> list[tuple[str, float]]:
-    """Time each part of a full comparison of the last quarter with a year before."""
+def timed(subject: Book) -> list[tuple[str, float, float]]:
+    """Time each part of a full comparison of the last quarter with a year before: name, seconds, of the processor."""
     ends = FIRST.label, FIRST.later(QUARTERS - 1).label
     steps: dict[str, Callable[[], Any]] = {
         "comparison, five figures": lambda: comparison.before_after(subject, *ends, comparison.USUAL),
@@ -86,7 +86,7 @@ def timed(subject: Book) -> list[tuple[str, float]]:
         "by account": lambda: bridge.by_account(subject, *ends),
         "revenue in factors": lambda: bridge.revenue(subject, *ends),
     }
-    return [(name, _seconds(step)) for name, step in steps.items()]
+    return [(name, *_seconds(step)) for name, step in steps.items()]
 
 
 def main() -> None:
@@ -95,14 +95,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         told = timed(book(Path(folder), accounts))
     print(f"{accounts:,} accounts, {PRODUCTS} products, from kept positions")
-    for name, seconds in [*told, ("in all", sum(seconds for _, seconds in told))]:
-        print(f"{name:30} {seconds:6.2f} s")
+    whole = ("in all", *(sum(each) for each in list(zip(*told, strict=True))[1:]))
+    print(f"{'':30} {'seconds':>8} {'of processors':>14}")
+    for name, seconds, busy in [*told, whole]:
+        print(f"{name:30} {seconds:8.2f} {busy:14.2f}")
 
 
-def _seconds(step: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+def _seconds(step: Callable[[], Any]) -> tuple[float, float]:
+    began, busy = time.perf_counter(), time.process_time()
     step()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - busy
 
 
 def _copy(db: duckdb.DuckDBPyConnection, frame: pd.DataFrame, path: Path) -> None:
