@@ -22,6 +22,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     whitespace.evidence  whitespace.states  whitespace.lists  whitespace
     kpis.library  kpis.bounds  kpis.benchmarks  kpis.figures_of          what a figure means, what stands beside it
     kpis.diagnostics  kpis
+    segments.partition  segments.bands  segments.rfm  segments.latent    who the accounts are, and who moved
+    segments.classes  segments.profile  segments.moves  segments
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
     actions.chosen  actions.followed  actions.plan                       who to call, and what came of it

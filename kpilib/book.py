@@ -27,6 +27,7 @@ TABLES = (
     "set_aside",
     "lapsing",
     "holdings",
+    "purchases",
     "feedback",
     "interactions",
     "programmes",

@@ -121,6 +121,7 @@ def _keep(engagement: Engagement, folder: Path) -> None:
             lapsing.write(facts, building / "lapsing.parquet")
         if facts.sales is not None or facts.invoices is not None:
             holdings.write(facts, building / "holdings.parquet")
+            holdings.write_purchases(facts, building / "purchases.parquet")
         _write_tables(facts, building)
         try:
             building.rename(folder)
