@@ -31,6 +31,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     ledger  trace                                                        tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
     figures.style  figures.marks  figures.ladders  figures
+    wording.groups  captions.groups  tables.groups  figures.groups
     wording.revenue  captions.revenue  tables.revenue  figures.revenue
     wording.feedback  tables.feedback  figures.feedback
     wording.targets  tables.targets  figures.targets

@@ -372,7 +372,7 @@ def test_one_account_one_product_all_and_nothing_are_described(book, text):
     found = segments.views(made, Q1)
     assert (found.behaviour, found.kinds) == (None, None)
     assert len(found.missing) == 3
-    assert all(str(each).endswith(".") for each in found.missing)
+    assert all(str(each).endswith(".") for each in found.missing.values())
     for each in (*found.all, segments.by_attribute(made, Q1, "size")):
         told = segments.profile(made, Q1, each)
         assert told["accounts"].sum() == len(text.split())

@@ -6,6 +6,7 @@ every other quarter by the same rule, so that segments can be followed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kpilib.book import Book
@@ -38,13 +39,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Views:
-    """The segmentations that a client's data allow, by kind, and why the others are missing."""
+    """The segmentations that a client's data allow; ``missing`` says why the others are not there, by field."""
 
     behaviour: Segmentation | None
     kinds: Segmentation | None
     bands: Segmentation
     attributes: tuple[Segmentation, ...]
-    missing: tuple[DataError, ...]
+    missing: Mapping[str, DataError]
 
     @property
     def all(self) -> list[Segmentation]:
@@ -57,17 +58,18 @@ def views(book: Book, quarter: str) -> Views:
 
     Of two attributes or more, the first two are also taken together.
     """
-    missing: list[DataError] = []
+    missing: dict[str, DataError] = {}
     found: dict[str, Segmentation | None] = {}
     for name, divide in {"behaviour": by_rfm, "kinds": by_class}.items():
         try:
             found[name] = divide(book, quarter)
         except DataError as reason:
             found[name] = None
-            missing.append(reason)
+            missing[name] = reason
     named = book.engagement.segment_by
     if not named:
-        missing.append(DataError("The engagement names no attribute of customers to divide by.", "", "Set segment_by."))
+        do = "Name some with segment_by."
+        missing["attributes"] = DataError("The engagement names no attribute of customers to divide by.", "", do)
     asked = [(each,) for each in named] + ([named[:2]] if len(named) > 1 else [])
     attributes = tuple(by_attribute(book, quarter, *each) for each in asked)
-    return Views(found["behaviour"], found["kinds"], by_band(book, quarter), attributes, tuple(missing))
+    return Views(found["behaviour"], found["kinds"], by_band(book, quarter), attributes, missing)

@@ -1,0 +1,179 @@
+"""Conclusions on segments: who they are, how they differ, and who moved; in managers' words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kpilib.wording import extreme, said, verdict
+from kpilib.written import are, count, floats, missing, name, per_cent, plural, points, quarter, several
+
+NOT_COUNTED = "(not counted)"
+MANY = 10
+NO_GROUP = ("(not given)", "(smaller groups together)", "(could buy nothing)")
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+
+
+def shown(profile: pd.DataFrame) -> pd.DataFrame:
+    """Keep the segments that have enough customers to be shown, and a level."""
+    return profile[~profile["suppressed"].astype(bool) & (profile["accounts"] > 0)].dropna(subset=["mean"])
+
+
+def leads(profile: pd.DataFrame, by: str) -> str | None:
+    """Say which segment has most of what it could buy, what it brings, and which has least.
+
+    Parameters
+    ----------
+    profile
+        A result of ``segments.profile``.
+    """
+    known = shown(profile)
+    known = known[~known["segment"].isin(NO_GROUP)]
+    if len(known) < 2:
+        return None
+    most, least = (extreme(known, "mean", sign) for sign in (1, -1))
+    brings = "" if missing(most["revenue_share"]) else f" and bring {per_cent(most['revenue_share'])} of revenue"
+    return (
+        (
+            f"By {name(by)}, {_who(most)} have most of what they could buy, {per_cent(most['mean'])},{brings}; "
+            f"{_who(least)} have least, {per_cent(least['mean'])}."
+        )
+        .replace(",;", ";")
+        .replace(", and bring", " and bring")
+    )
+
+
+def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
+    """Name the group of an attribute that lies furthest from all other customers, where that is clear.
+
+    Parameters
+    ----------
+    profiles
+        Results of ``segments.profile`` by what they divide by.
+    """
+    rows = []
+    for by, profile in profiles.items():
+        known = shown(profile)
+        known = known[~known["segment"].isin(NO_GROUP)]
+        clear = [bool(verdict(each.low, each.high)[:7] == "a clear") for each in known.itertuples()]
+        rows.append(known[clear].assign(by=by))
+    found = pd.concat(rows) if rows else pd.DataFrame()
+    if found.empty:
+        return "No group of customers given lies clearly apart from all others." if rows else None
+    most = found.iloc[int(found["difference"].abs().to_numpy().argmax())]
+    return (
+        f"Of the groups by {several(profiles)}, “{name(most['segment'], most=48)}” "
+        f"({plural(most['accounts'], 'customer')}) lies furthest from all other customers: "
+        f"{points(most['difference'])} points (95% interval {points(most['low'])} to {points(most['high'])})."
+    )
+
+
+def kinds(model: Any) -> str | None:
+    """Say how many kinds of holdings there are, and why so many.
+
+    Parameters
+    ----------
+    model
+        The ``model`` of ``segments.by_class``: choice (by_bic, agreement, model), products, catalogue; None says
+        nothing.
+    """
+    if model is None:
+        return None
+    number, choice = model.choice.model.classes, model.choice
+    told = f"What customers have falls into {NUMBERS[number]} kinds"
+    if number == choice.by_bic:
+        return (
+            f"{told}: the number that describes it best, and customers drawn anew give the same kinds "
+            f"(agreement {choice.agreement[number]:.2f} of 1)."
+        )
+    best = NUMBERS[choice.by_bic]
+    return (
+        f"{told}. {best.capitalize()} would describe it better, but customers drawn anew do not give the same "
+        f"{best} (agreement {choice.agreement[choice.by_bic]:.2f}, and 0.80 is asked); these they do "
+        f"({choice.agreement[number]:.2f})."
+    )
+
+
+def absent(reason: Exception | None) -> list[str]:
+    """Say why a way of dividing customers is missing."""
+    return [f"Not shown. {reason}"] if reason else []
+
+
+def moved(movers: pd.DataFrame, against: str) -> str | None:
+    """Say how many customers changed segment since an earlier quarter, and which move was most frequent.
+
+    Parameters
+    ----------
+    movers
+        A result of ``segments.movers``.
+    """
+    both = movers[(movers["before"] != NOT_COUNTED) & (movers["now"] != NOT_COUNTED)]
+    everyone = int(both["accounts"].sum())
+    if not everyone:
+        return None
+    went = both[both["before"] != both["now"]]
+    number = int(went["accounts"].sum())
+    told = f"Of {plural(everyone, 'customer')} counted at the end of {quarter(against)} and now"
+    if not number:
+        return f"{told}, none changed group."
+    most = went.iloc[int(went["accounts"].to_numpy().argmax())]
+    return (
+        f"{told}, {count(number)} ({per_cent(number / everyone)}) changed group; most often from "
+        f"“{name(most['before'], most=48)}” to “{name(most['now'], most=48)}”: {plural(most['accounts'], 'customer')}."
+    )
+
+
+def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int = 5) -> list[str]:
+    """Say what could mislead: groups made by what they have, small ones, relative scores, many comparisons.
+
+    ``views`` are segmentations (kind, name, merged, model), ``profiles`` theirs.
+    """
+    made = [each.name for each in views if each.by_construction]
+    merged = {each.name: len(each.merged) for each in views if each.merged}
+    hidden = sum(int(each["suppressed"].sum()) for each in profiles)
+    compared = sum(len(shown(each).dropna(subset=["low"])) for each in profiles)
+    together = several(f"{count(number)} by {name(by)}" for by, number in merged.items())
+    return said(
+        f"Groups by {several(made)} are made by what customers have: that they differ in it is no finding, and no "
+        "interval is given." if made else None,
+        "Lately, often and much are measured against this client's own customers: a fifth is always the lowest, "
+        "however well all of them buy." if any(each.kind == "rfm" for each in views) else None,
+        f"Groups too small to stand alone are shown together: {together}." if merged else None,
+        f"{plural(hidden, 'group')} of fewer than {minimum} customers {are(hidden)} not shown in figures."
+        if hidden else None,
+        f"{count(compared)} groups are compared with all others: about 1 in 20 looks clear by chance alone."
+        if compared >= MANY else None,
+        *(_few_products(each.model) for each in views if each.kind == "class"),
+        "That a group has more does not say that belonging to it is the reason.",
+    )  # fmt: skip
+
+
+def _few_products(model: Any) -> str | None:
+    used = len(model.products)
+    if used == model.catalogue:
+        return None
+    return f"Kinds of holdings are told by the {count(used)} of {plural(model.catalogue, 'product')} that vary most."
+
+
+def _who(row: pd.Series) -> str:
+    return f"“{name(row['segment'], most=48)}” ({plural(row['accounts'], 'customer')}, {per_cent(row['share'])})"
+
+
+def largest_pull(profile: pd.DataFrame) -> str | None:
+    """Say which segment holds the average of all down most.
+
+    Example
+    -------
+    >>> two = {"segment": ["a", "b"], "accounts": [9, 3], "share": [0.75, 0.25], "mean": [0.5, 0.1],
+    ...        "pull": [0.075, -0.075], "suppressed": [False, False]}
+    >>> print(largest_pull(pd.DataFrame(two)))
+    “b” (3 customers, 25.0%) holds the average of all customers down most: by 7.5 points.
+    """
+    known = shown(profile)
+    if known.empty or not floats(known, "pull").min() < -0.0005:
+        return None
+    least = extreme(known, "pull", -1)
+    by = points(abs(least["pull"])).lstrip("+")
+    return f"{_who(least)} holds the average of all customers down most: by {by} points."
