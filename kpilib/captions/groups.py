@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from kpilib.wording import verdict
 from kpilib.wording.groups import NO_GROUP, NOT_COUNTED, shown
-from kpilib.written import count, floats, missing, name, per_cent, plural, quarter
+from kpilib.written import count, floats, missing, name, per_cent, plural, points, quarter
 
 LADDER = "By {by}: customers, share of what they could buy that they have, average, %, and revenue, {period}"
 HEAT = "By {by}: share of the customers who could buy a product that have it, %, {period}"
@@ -31,6 +32,17 @@ def ladder(profile: pd.DataFrame) -> str:
     if top["segment"] == bottom["segment"]:
         return best
     return f"{best}, “{name(bottom['segment'], most=48)}” are last with {per_cent(bottom['mean'])}"
+
+
+def apart(profile: pd.DataFrame) -> str:
+    """Title the ladder of an attribute: the group furthest from all others, where that is clear."""
+    known = shown(profile)
+    known = known[~known["segment"].isin(NO_GROUP)]
+    clear = known[[verdict(low, high)[:7] == "a clear" for low, high in zip(known["low"], known["high"], strict=True)]]
+    if clear.empty:
+        return "No group given lies clearly apart from all other customers"
+    most = clear.iloc[int(clear["difference"].abs().to_numpy().argmax())]
+    return f"“{name(most['segment'], most=48)}” lie furthest from all others: {points(most['difference'], ' points')}"
 
 
 def heat(attach: pd.DataFrame) -> str:

@@ -31,7 +31,6 @@ from kpilib.written import count, floats, missing, money, name, needing, per_cen
 
 MOST_PRODUCTS = 20
 FURTHEST = 0.4  # a difference of shares from which the tint is full
-NAMES = 2.05  # inches
 DIFFERENCES = ("clearly more or less", "not clear", "not judged")
 
 
@@ -55,9 +54,9 @@ def ladder(
     page = Page(title, subtitle, note, grid.height)
     rows = table.to_dict("records")
     hidden = [bool(row["suppressed"]) for row in rows]
-    grid.names(page, table["segment"], NAMES)
-    grid.column(page, 2.75, "customers", ["" if row["suppressed"] else count(row["accounts"]) for row in rows])
-    grid.column(page, 3.3, "% of all", ["" if row["suppressed"] else _bare(row["share"]) for row in rows])
+    grid.names(page, table["segment"], 1.75)
+    grid.column(page, 2.5, "customers", ["" if row["suppressed"] else count(row["accounts"]) for row in rows])
+    grid.column(page, 3.05, "% of all", ["" if row["suppressed"] else _bare(row["share"]) for row in rows])
     _levels(page, grid, table, minimum)
     _differences(page, grid, table.mask(pd.Series(hidden, index=table.index)))
     _revenue(page, grid, table.mask(pd.Series(hidden, index=table.index)), currency)
@@ -85,21 +84,22 @@ def heat(attach: pd.DataFrame, title: str, subtitle: str, note: str, hidden: tup
     products, left_out = _columns(table)
     more = f" {count(left_out)} products that differ less are not drawn." if left_out else ""
     segments = list(dict.fromkeys(table["segment"]))
-    slot = min(0.5, (WIDTH - MARGIN - NAMES - 0.25) / len(products))
+    names = _room(segments)
+    slot = min(0.5, (WIDTH - MARGIN - names - 0.25) / len(products))
     head = 0.25 + min(1.35, max(width_of(shorten(each, 1.25, TINY), TINY) for each in products))
     grid = Rows(len(segments), 0.3, head, 0.34)
     page = Page(title, subtitle, note + more, grid.height)
-    axes = grid.panel(page, NAMES + 0.25, NAMES + 0.25 + slot * len(products))
+    axes = grid.panel(page, names + 0.25, names + 0.25 + slot * len(products))
     axes.set_xlim(-0.5, len(products) - 0.5)
-    grid.names(page, segments, NAMES)
+    grid.names(page, segments, names)
     for place, product in enumerate(products):
-        x = NAMES + 0.25 + slot * (place + 0.5)
+        x = names + 0.25 + slot * (place + 0.5)
         page.write(x, grid.header(page), shorten(product, 1.25, TINY), size=TINY, rotation=90, ha="center", va="bottom")
     known = table[~table["segment"].isin(hidden) & table["product_id"].isin(products)]
     for row in known.to_dict("records"):
         _cell(axes, segments.index(row["segment"]), products.index(row["product_id"]), row)
     for each in set(hidden) & set(segments):
-        page.write(NAMES + 0.35, grid.y(page, segments.index(each)), "too few customers", size=SMALL, color=MUTED)
+        page.write(names + 0.35, grid.y(page, segments.index(each)), "too few customers", size=SMALL, color=MUTED)
     entries = [("more than all others", block(_tint(0.3))), ("less", block(_tint(-0.3)))]
     page.key([*entries, ("bold: clearly so", block("white", markeredgecolor=RULE))], page.bottom + 0.1)
     told = {f"{name(row['segment'])}, {name(row['product_id'])}": per_cent(row["attach_rate"], 0)
@@ -123,16 +123,17 @@ def moves(movers: pd.DataFrame, title: str, subtitle: str, note: str, minimum: i
     columns = [each for each in rows if each in set(table["now"])]
     columns += [each for each in dict.fromkeys(table["now"]) if each not in columns]
     columns.sort(key=lambda each: each == "(not counted)")
-    slot = min(0.85, (WIDTH - MARGIN - NAMES - 0.3) / len(columns))
+    names = _room(rows)
+    slot = min(0.85, (WIDTH - MARGIN - names - 0.25) / len(columns))
     head = 0.3 + min(1.35, max(width_of(shorten(each, 1.25, TINY), TINY) for each in columns))
     grid = Rows(len(rows), 0.3, head, 0.34)
     page = Page(title, subtitle, note, grid.height)
-    axes = grid.panel(page, NAMES + 0.3, NAMES + 0.3 + slot * len(columns))
+    axes = grid.panel(page, names + 0.25, names + 0.25 + slot * len(columns))
     axes.set_xlim(-0.5, len(columns) - 0.5)
-    grid.names(page, rows, NAMES)
+    grid.names(page, rows, names)
     page.write(MARGIN, grid.header(page), "then (rows), now (columns)", size=TINY, color=MUTED, va="bottom")
     for place, each in enumerate(columns):
-        x = NAMES + 0.3 + slot * (place + 0.5)
+        x = names + 0.25 + slot * (place + 0.5)
         page.write(x, grid.header(page), shorten(each, 1.25, TINY), size=TINY, rotation=90, ha="center", va="bottom")
     for row in table.to_dict("records"):
         _move(axes, rows.index(row["before"]), columns.index(row["now"]), row, minimum)
@@ -144,12 +145,17 @@ def moves(movers: pd.DataFrame, title: str, subtitle: str, note: str, minimum: i
 
 
 def _levels(page: Page, grid: Rows, table: pd.DataFrame, minimum: int) -> None:
-    axes = grid.panel(page, 3.4, 5.05)
-    marks.level_axis(axes, floats(table[~table["suppressed"].astype(bool)], "mean"), 1.65)
+    axes = grid.panel(page, 3.15, 5.15)
+    known = floats(table[~table["suppressed"].astype(bool)], "mean")
+    marks.level_axis(axes, known, 2.0)
+    if np.isfinite(known).any():  # values stand at the right of their dots alone
+        low, high = np.nanmin(known), np.nanmax(known)
+        span = max(high - low, 0.05)
+        axes.set_xlim(low - 0.08 * span, low + span * 2.0 / 1.3)
     for index, row in enumerate(table.to_dict("records")):
         if row["suppressed"] or missing(row["mean"]):
             what = f"fewer than {minimum} customers" if row["suppressed"] else "could buy nothing"
-            page.write(3.5, grid.y(page, index), what, size=SMALL, color=MUTED, style="italic")
+            page.write(3.25, grid.y(page, index), what, size=SMALL, color=MUTED, style="italic")
         else:
             marks.level(axes, index, float(row["mean"]), None, MUTED)
 
@@ -160,15 +166,17 @@ def _differences(page: Page, grid: Rows, table: pd.DataFrame) -> None:
     each = list(zip(difference, low, high, strict=True))
     if not np.isfinite(difference).any():
         return
-    axes = grid.panel(page, 5.2, 6.2)
+    axes = grid.panel(page, 5.3, 6.05)
     marks.change_axis(axes, np.array(each))
     seen = {marks.interval(axes, index, *one) for index, one in enumerate(each)}
-    page.write(5.7, grid.header(page), "against all\nother customers", size=TINY, color=MUTED, ha="center", va="bottom")
+    page.write(
+        5.675, grid.header(page), "against all\nother customers", size=TINY, color=MUTED, ha="center", va="bottom"
+    )
     texts = [("" if missing(one[0]) else points(one[0]), tone(*one[1:])) for one in each]
-    grid.column(page, 6.72, "points", texts, weight="bold")
+    grid.column(page, 6.55, "points", texts, weight="bold")
     if np.isfinite(low).any():
         reach = ["" if missing(one[1]) else " to ".join(map(points, one[1:])) for one in each]
-        grid.column(page, 7.75, "95% interval", reach)
+        grid.column(page, 7.6, "95% interval", reach)
     named = dict(zip(marks.CHANGES, DIFFERENCES, strict=True))
     page.key([(named[told], how) for told, how in marks.CHANGES.items() if told in seen])
 
@@ -177,10 +185,10 @@ def _revenue(page: Page, grid: Rows, table: pd.DataFrame, currency: str | None) 
     share = floats(table, "revenue_share")
     if not np.isfinite(share).any():
         return
-    grid.column(page, 8.15, "% of\nrevenue", ["" if missing(each) else _bare(each) for each in share])
+    grid.column(page, 8.1, "% of\nrevenue", ["" if missing(each) else _bare(each) for each in share])
     unit = f",\n{name(currency, 5)}" if currency else ""
     each = ["" if missing(each) else money(each, places=0) for each in table["revenue_per_account"]]
-    grid.column(page, WIDTH - MARGIN, f"per customer{unit}", each)
+    grid.column(page, WIDTH - MARGIN, f"per cust.{unit}", each)
 
 
 def _columns(table: pd.DataFrame) -> tuple[list[str], int]:
@@ -190,6 +198,11 @@ def _columns(table: pd.DataFrame) -> tuple[list[str], int]:
     kept = spread.sort_values(ascending=False, kind="stable").head(MOST_PRODUCTS).index
     overall = (by_product["held"].sum() / by_product["possible"].sum().clip(lower=1)).loc[kept]
     return list(overall.sort_values(ascending=False, kind="stable").index), len(spread) - len(kept)
+
+
+def _room(segments: list[str]) -> float:
+    """Give names the room they need, within limits, in inches."""
+    return min(2.6, max(1.3, *(width_of(name(each)) + 0.1 for each in segments)))
 
 
 def _cell(axes: Axes, row: int, column: int, found: dict) -> None:

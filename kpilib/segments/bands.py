@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from kpilib.book import Book
@@ -19,11 +20,9 @@ def by_band(book: Book, quarter: str) -> Segmentation:
     """
     names = tuple(each.name for each in book.engagement.bands)
     at = queries.moment(book, quarter).label
-    meaning = {each.name: each.action for each in book.engagement.bands if each.action}
-    found = Segmentation("band", "penetration band", names, at, _members, meaning, by_construction=True)
+    found = Segmentation("band", "penetration band", names, at, _members, by_construction=True)
     empty = accounts_in(book, quarter, found).get(NOTHING_POSSIBLE, 0) == 0
-    segments = names if empty else (*names, NOTHING_POSSIBLE)
-    return Segmentation("band", "penetration band", segments, at, _members, meaning, by_construction=True)
+    return found if empty else replace(found, segments=(*names, NOTHING_POSSIBLE))
 
 
 def _members(book: Book, at: Moment) -> str:

@@ -157,7 +157,7 @@ def _names(model: latent.Model, products: tuple[str, ...]) -> tuple[tuple[str, .
 
 
 def _few(products: list[str], most: int = 2) -> str:
-    return " and ".join(products[:most])
+    return ", ".join(products[:most])
 
 
 def _why_none(choice: latent.Choice) -> str:

@@ -166,7 +166,7 @@ def _names(found: pd.DataFrame, attributes: tuple[str, ...]) -> list[str]:
     """Name each combination; of two that would read alike, the second is numbered."""
     names: list[str] = []
     for row in found[list(attributes)].to_numpy().tolist():
-        name = " · ".join(row)
+        name = NOT_GIVEN if set(row) == {NOT_GIVEN} else " · ".join(row)
         alike = sum(each == name or each.startswith(f"{name} (no. ") for each in (*names, SMALLER))
         names.append(f"{name} (no. {alike + 1})" if alike else name)
     return names

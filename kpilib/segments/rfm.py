@@ -132,12 +132,12 @@ def meanings(cuts: Cuts) -> dict[str, str]:
     Example
     -------
     >>> meanings(Cuts((90, 60, 30, 7), (2, 3, 5, 9), None))["At risk"]
-    'last bought more than 60 days ago; a fair amount, for how often and how much'
+    'last bought more than 60 days ago; worth: a fair amount'
     """
     known = {}
     for name, worth in WORTH.items():
         rows = [recency for recency, row in MAP.items() if name in row]
-        known[name] = f"last bought {_when(min(rows), max(rows), cuts)}; {worth}, for how often and how much"
+        known[name] = f"last bought {_when(min(rows), max(rows), cuts)}; worth: {worth}"
     return {**known, NOTHING_BOUGHT: "bought nothing in the time looked back on"}
 
 

@@ -11,9 +11,17 @@ APART = "More or less: products that clearly more or clearly fewer have than of 
 
 
 def profile(table: pd.DataFrame, by: str, currency: str | None = None, minimum: int = 5) -> Html:
-    """Show segments (``segments.profile``); those of too few customers keep their name and number only."""
-    table = needing(table, "segment", "accounts", "mean", "suppressed")
+    """Show segments (``segments.profile``) with figures; empty ones are left out.
+
+    Those of too few customers keep their name only.
+    """
+    table = needing(table, "segment", "accounts", "mean", "low", "high", "suppressed")
+    table = table[table["accounts"] > 0].reset_index(drop=True)
+    if table["low"].notna().any():
+        table = table.drop(columns="meaning")  # a page has no room for both
     hidden = table["suppressed"].astype(bool)
+    table["interval"] = [None if missing(low) else f"{points(low)} to {points(high)}"
+                         for low, high in zip(table["low"], table["high"], strict=True)]  # fmt: skip
     figures = [column for column in table if column not in ("segment", "meaning", "suppressed")]
     table[figures] = table[figures].astype(object).mask(hidden, None)
     few = f"Not shown: groups of fewer than {minimum} customers." if hidden.any() else ""
@@ -23,16 +31,28 @@ def profile(table: pd.DataFrame, by: str, currency: str | None = None, minimum: 
         text("segment", "Group"),
         text("meaning", "Meaning"),
         Column("accounts", "Customers", count),
-        Column("mean", "Has, % of what it could buy", _share),
-        Column("difference", "Against all others, points", points),
-        Column("low", "95% interval from", points),
-        Column("high", "to", points),
-        Column("pull", "Adds to the average of all, points", points),
+        Column("mean", "Has, %", _share),
+        Column("difference", "Against others, points", points),
+        text("interval", "95% interval", "kpi-number"),
+        Column("pull", "Adds to average, points", points),
         Column("revenue_share", "Of revenue, %", _share),
-        Column("revenue_per_account", f"Revenue per customer{unit}", _whole),
+        Column("revenue_per_account", f"Per customer{unit}", _whole),
+        text("typical", "Most have"),
+        text("apart", "More or less"),
+    ], f"By {name(by)}", [each for each in (few, apart) if each])  # fmt: skip
+
+
+def described(table: pd.DataFrame, by: str, minimum: int = 5) -> Html:
+    """Show what the names of segments mean, and their products (``segments.profile``), beside a figure of the rest."""
+    table = needing(table, "segment", "meaning", "accounts", "typical", "apart", "suppressed")
+    table = table[(table["accounts"] > 0) & ~table["suppressed"].astype(bool)]
+    few = f"Not shown: groups of fewer than {minimum} customers, and those without any."
+    return show(table, [
+        text("segment", "Group"),
+        text("meaning", "Meaning"),
         text("typical", "Most have"),
         text("apart", "More or less than others"),
-    ], f"By {name(by)}", [each for each in (few, apart) if each])  # fmt: skip
+    ], f"By {name(by)}", [few, APART])  # fmt: skip
 
 
 def movers(table: pd.DataFrame, minimum: int = 5, most: int = 12) -> Html:
@@ -68,7 +88,7 @@ def moved(table: pd.DataFrame, currency: str | None = None, most: int = 10) -> H
         Column("held", "Has", count),
         Column("revenue_before", f"Revenue before{unit}", money),
         Column("revenue", "Now", money),
-    ], "Customers who changed group")  # fmt: skip
+    ], "Customers who changed group", ["Those of largest revenue before come first."])  # fmt: skip
 
 
 def _share(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.wording import extreme, said, verdict
-from kpilib.written import are, count, floats, missing, name, per_cent, plural, points, quarter, several
+from kpilib.written import are, count, floats, name, per_cent, plural, points, quarter, several
 
 NOT_COUNTED = "(not counted)"
 MANY = 10
@@ -22,7 +22,7 @@ def shown(profile: pd.DataFrame) -> pd.DataFrame:
 
 
 def leads(profile: pd.DataFrame, by: str) -> str | None:
-    """Say which segment has most of what it could buy, what it brings, and which has least.
+    """Say which segment brings most revenue (or else has most), and which holds the average down most.
 
     Parameters
     ----------
@@ -33,16 +33,11 @@ def leads(profile: pd.DataFrame, by: str) -> str | None:
     known = known[~known["segment"].isin(NO_GROUP)]
     if len(known) < 2:
         return None
-    most, least = (extreme(known, "mean", sign) for sign in (1, -1))
-    brings = "" if missing(most["revenue_share"]) else f" and bring {per_cent(most['revenue_share'])} of revenue"
-    return (
-        (
-            f"By {name(by)}, {_who(most)} have most of what they could buy, {per_cent(most['mean'])},{brings}; "
-            f"{_who(least)} have least, {per_cent(least['mean'])}."
-        )
-        .replace(",;", ";")
-        .replace(", and bring", " and bring")
-    )
+    brings = floats(known, "revenue_share")
+    paid = bool((brings > 0).any())
+    most = known.iloc[int(pd.Series(brings).fillna(-1).to_numpy().argmax())] if paid else extreme(known, "mean", 1)
+    money = f"bring {per_cent(most['revenue_share'])} of revenue and have" if paid else "have most:"
+    return f"By {name(by)}, {_who(most)} {money} {per_cent(most['mean'])} of what they could buy."
 
 
 def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
@@ -138,7 +133,7 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
     return said(
         f"Groups by {several(made)} are made by what customers have: that they differ in it is no finding, and no "
         "interval is given." if made else None,
-        "Lately, often and much are measured against this client's own customers: a fifth is always the lowest, "
+        "Lately, often and much are measured against this client's own customers: some are always the last, "
         "however well all of them buy." if any(each.kind == "rfm" for each in views) else None,
         f"Groups too small to stand alone are shown together: {together}." if merged else None,
         f"{plural(hidden, 'group')} of fewer than {minimum} customers {are(hidden)} not shown in figures."
@@ -169,11 +164,12 @@ def largest_pull(profile: pd.DataFrame) -> str | None:
     >>> two = {"segment": ["a", "b"], "accounts": [9, 3], "share": [0.75, 0.25], "mean": [0.5, 0.1],
     ...        "pull": [0.075, -0.075], "suppressed": [False, False]}
     >>> print(largest_pull(pd.DataFrame(two)))
-    “b” (3 customers, 25.0%) holds the average of all customers down most: by 7.5 points.
+    “b” (3 customers, 25.0%) have 10.0% and hold the average of all customers down most: by 7.5 points.
     """
     known = shown(profile)
     if known.empty or not floats(known, "pull").min() < -0.0005:
         return None
     least = extreme(known, "pull", -1)
     by = points(abs(least["pull"])).lstrip("+")
-    return f"{_who(least)} holds the average of all customers down most: by {by} points."
+    has = f"{_who(least)} have {per_cent(least['mean'])}"
+    return f"{has} and hold the average of all customers down most: by {by} points."
