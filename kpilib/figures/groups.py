@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import seaborn
@@ -232,8 +234,12 @@ def _number(axes: Axes, row: int, column: int, told: str, shade: str, weight: st
 
 def _tint(difference: float) -> str:
     """Choose a tint: blue for more, rust for less, pale for the same."""
-    ends = seaborn.blend_palette([PALE, NOW if difference >= 0 else BAD], 101).as_hex()
-    return ends[round(85 * min(abs(difference) / FURTHEST, 1.0))]
+    return _palette(NOW if difference >= 0 else BAD)[round(85 * min(abs(difference) / FURTHEST, 1.0))]
+
+
+@cache
+def _palette(ink: str) -> list[str]:
+    return list(seaborn.blend_palette([PALE, ink], 101).as_hex())
 
 
 def _bare(share: float, places: int = 1) -> str:

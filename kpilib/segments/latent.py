@@ -117,14 +117,14 @@ def fit(
 
 def assign(model: Model, patterns: Patterns) -> Array:
     """Give each pattern its most probable class, from 0; the first of equals, -1 where nothing was seen."""
-    chance = _joint(model.shares[None], model.rates[None], patterns.held, patterns.seen)[:, 0]
-    return np.where(patterns.seen.any(axis=1), chance.argmax(axis=1), -1)
+    chance = _joint(model.shares[None], model.rates[None], patterns.held, patterns.seen)[0]
+    return np.where(patterns.seen.any(axis=1), chance.argmax(axis=0), -1)
 
 
 def certainty(model: Model, patterns: Patterns) -> float:
     """Average, over accounts, how probable the class is that each was given (0 to 1)."""
-    joint = _joint(model.shares[None], model.rates[None], patterns.held, patterns.seen)[:, 0]
-    chance = 1 / np.exp(joint - joint.max(axis=1, keepdims=True)).sum(axis=1)
+    joint = _joint(model.shares[None], model.rates[None], patterns.held, patterns.seen)[0]
+    chance = 1 / np.exp(joint - joint.max(axis=0)).sum(axis=0)
     return float((chance * patterns.accounts).sum() / patterns.accounts.sum())
 
 
@@ -228,32 +228,33 @@ class _Data:
     def step(self, shares: Array, rates: Array) -> tuple[Array, Array, Array]:
         """Take one step of EM from each start; also the log-likelihood of where each stood."""
         joint = _joint(shares, rates, self.held, None if self.whole else self.seen)
-        top = joint.max(axis=2, keepdims=True)
+        top = joint.max(axis=1, keepdims=True)
         joint -= top
         np.exp(joint, out=joint)
-        total = joint.sum(axis=2, keepdims=True)
-        likelihood = self.accounts @ (np.log(total) + top)[:, :, 0]
-        joint *= self.accounts[:, None, None] / total
+        total = joint.sum(axis=1, keepdims=True)
+        likelihood = (np.log(total) + top)[:, 0] @ self.accounts
+        joint *= self.accounts / total
         return *self._best_for(joint, rates), likelihood
 
     def _best_for(self, weight: Array, rates: Array) -> tuple[Array, Array]:
         """Find shares and rates of greatest likelihood, given how much of each account is in each class."""
         starts, classes, products = rates.shape
-        members = weight.sum(axis=0)
-        flat = weight.reshape(len(weight), -1)
-        have = (flat.T @ self.held).reshape(starts, classes, products)
-        could = members[:, :, None] if self.whole else (flat.T @ self.seen).reshape(starts, classes, products)
+        members = weight.sum(axis=2)
+        flat = weight.reshape(starts * classes, -1)
+        have = (flat @ self.held).reshape(starts, classes, products)
+        could = members[:, :, None] if self.whole else (flat @ self.seen).reshape(starts, classes, products)
         found = np.where(could > EDGE, have / np.maximum(could, EDGE), rates)
         return np.maximum(members / self.n, EDGE), np.clip(found, EDGE, 1 - EDGE)
 
 
 def _joint(shares: Array, rates: Array, held: Array, seen: Array | None) -> Array:
-    """Log-probability of each pattern and class: patterns × starts × classes; all seen where ``seen`` is None."""
+    """Log-probability of each class and pattern: starts × classes × patterns; all seen where ``seen`` is None."""
     starts, classes, products = rates.shape
     has, lacks = np.log(rates).reshape(-1, products), np.log1p(-rates).reshape(-1, products)
-    ground = lacks.sum(axis=1) if seen is None else seen @ lacks.T
-    joint = (held if seen is None else held * seen) @ (has - lacks).T + ground + np.log(shares).reshape(-1)
-    return joint.reshape(len(held), starts, classes)
+    ground = lacks.sum(axis=1)[:, None] if seen is None else lacks @ seen.T
+    joint = (has - lacks) @ (held if seen is None else held * seen).T
+    joint += ground + np.log(shares).reshape(-1, 1)
+    return joint.reshape(starts, classes, len(held))
 
 
 def _random_starts(data: _Data, classes: int, starts: int, seed: int) -> tuple[Array, Array]:
