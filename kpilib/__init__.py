@@ -20,6 +20,9 @@ Data go down this page, imports point up it: a module imports only what stands b
     whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether
     whitespace.tried  whitespace.worth  whitespace.ranking               the list foretold anything
     whitespace.evidence  whitespace.states  whitespace.lists  whitespace
+    programmes.enrolled  programmes.effect  programmes.checks            who was in, what changed, what else
+    programmes.threats  programmes.verdict  programmes.payback           explains it, how much may be said
+    programmes.staggered  programmes.windows  programmes
     kpis.library  kpis.bounds  kpis.benchmarks  kpis.figures_of          what a figure means, what stands beside it
     kpis.diagnostics  kpis
     segments.partition  segments.bands  segments.rfm  segments.latent    who the accounts are, and who moved
@@ -45,6 +48,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.actions  tables.actions  figures.actions
     wording.comparison  captions.comparison
     tables.comparison  figures.comparison
+    wording.programmes  captions.programmes
+    tables.programmes  figures.programmes
     appendix                                                             cards with a client's figures
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack

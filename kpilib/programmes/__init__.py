@@ -1,0 +1,161 @@
+"""Programmes examined: who was in, what changed, against whom, what else explains it, and how much may be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from kpilib.book import Book
+from kpilib.errors import DataError
+from kpilib.measures import degree as degrees
+from kpilib.programmes import checks, effect, enrolled, payback, staggered, threats, verdict
+from kpilib.programmes.effect import Difference, Panel
+from kpilib.programmes.enrolled import HELD_OUT, OTHERS, Programme, names
+from kpilib.programmes.payback import Payback
+from kpilib.programmes.threats import Regression
+from kpilib.programmes.verdict import Verdict
+from kpilib.programmes.windows import Campaign, campaign
+
+__all__ = ["Campaign", "Examined", "campaign", "examined", "names", "refusal"]
+
+MOVED = {"side": "object", **dict.fromkeys(("before", "after", "change", "low", "high"), "float64"), "n": "int64"}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Everything that can be said of one programme; shares from 0 to 1, amounts in the client's currency.
+
+    ``before`` and ``after`` name the last quarter before the start and the last one looked at. ``against`` is who it is
+    compared with: held_out, others (customers not in the programme), or None. ``moved``: the average degree before and
+    after of those counted both times, by side (treated, held_out, others). ``effects``, ``events``, ``checks``,
+    ``threats``: as :mod:`kpilib.programmes.effect`, ``checks`` and ``threats`` say; ``effects`` and ``events`` have no
+    rows where there is nobody to compare with, or starts lie in different quarters. ``waves`` is the effect of such
+    starts, with the extra. ``fault`` says why what was held out is no hold-out, ``refused`` why there is no effect.
+    """
+
+    name: str
+    assigned_by: str
+    start: date
+    before: str
+    after: str
+    quarters_before: int
+    quarters_after: int
+    treated: int
+    held_out: int
+    against: str | None
+    moved: pd.DataFrame
+    effects: pd.DataFrame
+    events: pd.DataFrame
+    checks: pd.DataFrame
+    threats: pd.DataFrame
+    regression: Regression | None
+    waves: Difference | None
+    verdict: Verdict
+    payback: Payback | None
+    no_payback: str | None
+    fault: str | None
+    refused: str | None
+
+
+def examined(book: Book, name: str | None = None, through: str | None = None) -> Examined | None:
+    """Examine a programme; without a name, the first. None where :func:`refusal` says why.
+
+    Parameters
+    ----------
+    through
+        The last quarter to look at; without it, the last complete one.
+    """
+    try:
+        programme = enrolled.programme(book, name, through)
+    except DataError:
+        return None
+    against = _against(book, programme)
+    panel = effect.panel(book, programme, others=against == OTHERS)
+    if against and not np.isfinite(panel.degree[panel.side(against)]).any():
+        against = None
+    found = threats.panel_of(book, programme, panel, against)
+    checked = checks.before_start(panel, against) if against else degrees.table([], checks.CHECKS)
+    effects, events, waves, refused = _effects(programme, panel, against)
+    judged = verdict.of(against if refused is None else None, checked, found)
+    earned, no_payback = payback.of(book, programme, panel, judged) if waves is None else (None, payback.NOT_CONTROLLED)
+    return Examined(
+        name=programme.name,
+        assigned_by=programme.assigned_by,
+        start=programme.start,
+        before=programme.before[-1].label,
+        after=programme.after[-1].label,
+        quarters_before=len(programme.before),
+        quarters_after=len(programme.after),
+        treated=programme.treated,
+        held_out=programme.held_out,
+        against=against,
+        moved=moved(panel),
+        effects=effects,
+        events=events,
+        checks=checked,
+        threats=found,
+        regression=threats.regression(book, programme, panel),
+        waves=waves,
+        verdict=judged,
+        payback=earned,
+        no_payback=no_payback,
+        fault=programme.fault,
+        refused=refused,
+    )
+
+
+def refusal(book: Book, name: str | None = None, through: str | None = None) -> str | None:
+    """Say why a programme cannot be examined; None where it can."""
+    try:
+        enrolled.programme(book, name, through)
+    except DataError as reason:
+        return str(reason)
+    return None
+
+
+def moved(panel: Panel) -> pd.DataFrame:
+    """Measure the degree of each side before and after, of those counted both times.
+
+    Returns
+    -------
+    One row per side that has any: side, before, after, change, low, high (95 %, clustered by unit), n.
+    """
+    rows = []
+    for side in enrolled.ARMS:
+        both = panel.side(side) & np.isfinite(panel.degree[:, [panel.ref, -1]]).all(axis=1)
+        if both.any():
+            before, after = panel.degree[both, panel.ref], panel.degree[both, -1]
+            change, low, high = effect.alone(after - before, panel.unit[both])
+            means = {"before": float(before.mean()), "after": float(after.mean())}
+            rows.append({"side": side, **means, "change": change, "low": low, "high": high, "n": int(both.sum())})
+    return degrees.table(rows, MOVED)
+
+
+def _against(book: Book, programme: Programme) -> str | None:
+    """Compare with a sound hold-out; with all others where nobody was held out; with nobody where it is none."""
+    if programme.fault:
+        return None
+    if programme.held_out:
+        return HELD_OUT
+    enough = len(book.table("accounts")) - len(programme.members) >= enrolled.fewest_accounts(book)
+    return OTHERS if enough else None
+
+
+def _effects(
+    programme: Programme, panel: Panel, against: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame, Difference | None, str | None]:
+    nothing = degrees.table([], effect.EFFECTS), degrees.table([], effect.EVENTS)
+    if against is None:
+        return *nothing, None, None
+    try:
+        if programme.staggered and staggered.installed() and against == HELD_OUT:
+            return *nothing, staggered.effect(panel, programme), None
+        effect.refuse_staggered(programme)
+    except DataError as reason:
+        return *nothing, None, str(reason)
+    return effect.effects(panel, against), effect.events(panel, against), None, None
+
+

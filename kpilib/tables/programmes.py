@@ -1,0 +1,82 @@
+"""Tables on a programme: what changed on each side, and what else could explain it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kpilib.captions.programmes import SIDES
+from kpilib.tables import Column, Html, show, text
+from kpilib.wording import programmes as say
+from kpilib.written import NOTHING, MINUS, count, missing, money, per_cent, points, upper
+
+READINGS = {"at_end": "last quarter", "on_average": "average of the quarters after"}
+MEASURES = {"degree": "Penetration, points", "products": "Products per customer", "revenue": "Revenue a quarter"}
+
+
+def moved(found: Any) -> Html:
+    """Show before and after of each side."""
+    table = found.moved.assign(side=[upper(SIDES[each]) for each in found.moved["side"]])
+    return show(table, [
+        text("side", "Customers"),
+        Column("n", "Counted both times (n)", count),
+        Column("before", "Before", per_cent),
+        Column("after", "After", per_cent),
+        Column("change", "Change, points", points),
+        Column("low", "95% interval from", points),
+        Column("high", "to", points),
+    ], "Before and after")  # fmt: skip
+
+
+def effects(found: Any, currency: str | None = None) -> Html:
+    """Show the change of both sides and its difference, for every measure."""
+    rows = found.effects.to_dict("records")
+    table = found.effects.assign(
+        what=[MEASURES[row["measure"]] + _unit(row, currency) for row in rows],
+        reading=[READINGS[row["reading"]] for row in rows],
+    )
+    for field in ("treated_change", "against_change", "value", "low", "high"):
+        table[field] = [_written(row[field], row["measure"]) for row in rows]
+    notes = sorted({f"Interval: {row['method']}." for row in rows})
+    them = SIDES.get(found.against, "others")
+    return show(table, [
+        text("what", "What"),
+        text("reading", "After"),
+        Column("n_treated", "In it (n)", count),
+        Column("n_against", f"{upper(them)} (n)", count),
+        Column("treated_change", "Change of those in it", str),
+        Column("against_change", f"Change of those {them}", str),
+        Column("value", "Difference", str),
+        Column("low", "95% interval from", str),
+        Column("high", "to", str),
+    ], "Change of both sides", notes)  # fmt: skip
+
+
+def threats(found: Any) -> Html:
+    """Show every threat with its size, what it means and whether a hold-out takes it out; then the verdict."""
+    rows = found.threats.to_dict("records")
+    table = found.threats.assign(
+        what=[say.THREATS[row["threat"]] for row in rows],
+        means=[say.threat(row) for row in rows],
+        shown=[NOTHING if missing(row["size"]) else points(row["size"]) for row in rows],
+        stands=["–" if not row["found"] else "taken out" if row["held_off"] else "stays" for row in rows],
+    )
+    return show(table, [
+        text("what", "What else could explain it"),
+        Column("shown", "Size, points", str),
+        text("means", "What it means"),
+        text("stands", "In the comparison"),
+    ], "What else could explain it", [say.judged(found)])  # fmt: skip
+
+
+def _written(value: float, measure: str) -> str:
+    if missing(value):
+        return NOTHING
+    if measure == "degree":
+        return points(value)
+    shown = f"{abs(value):,.2f}" if measure == "products" else money(abs(value), places=0)
+    sign = "" if not float(shown.replace(",", "")) else "+" if value > 0 else MINUS
+    return sign + shown
+
+
+def _unit(row: dict[str, Any], currency: str | None) -> str:
+    return f", {currency}" if currency and row["measure"] == "revenue" else ""

@@ -1,0 +1,282 @@
+"""What may be said of a programme: never more than its verdict, never a cause where none was shown.
+
+Sentences take what :func:`kpilib.programmes.examined` returns (or anything with the same attributes). Only a verdict
+*controlled* whose interval leaves out zero lets a sentence say that the programme did something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from kpilib.wording import said
+from kpilib.written import (
+    Row,
+    count,
+    day,
+    missing,
+    money,
+    name,
+    per_cent,
+    plural,
+    points,
+    quarter,
+    rounds_away,
+    upper,
+)
+
+CONTROLLED, SUGGESTIVE, DESCRIPTIVE = "controlled", "suggestive", "descriptive"
+THEM = {"held_out": "customers held out of it", "others": "customers not in it"}
+CAUSAL = re.compile(  # words that say a programme did something
+    r"\b(rais|lower|caus|brought|bring|drove|driv|led to|result|due to|thanks|because of|earn|add(s|ed)\b|lift|boost|"
+    r"increas|reduc|work(s|ed)\b|paid|pays)",
+    re.IGNORECASE,
+)
+VERDICTS = {
+    CONTROLLED: "Verdict: controlled. Customers held out at the start show what would have happened anyway.",
+    SUGGESTIVE: "Verdict: suggestive. There is something to compare with, but it is no proof: {reasons}.",
+    DESCRIPTIVE: "Verdict: descriptive. The figures say what happened, not why: {reasons}.",
+}
+REASONS = {
+    "no_comparison": "nobody can be compared with those in the programme",
+    "no_hold_out": "nobody was held out",
+    "uneven_start": "both sides had clearly different penetration before the start",
+    "trend_apart": "both sides were moving apart before the start",
+    "few_quarters_before": "too few quarters before the start show whether both sides moved alike",
+    "overlap": "another programme reached one side more than the other",
+    "attrition": "one side lost clearly more customers than the other",
+    "chosen_low": "the customers chosen had little, and such customers rise by themselves",
+}
+NO_PAYBACK = {
+    "not_controlled": "No payback is worked out: that needs a controlled comparison.",
+    "no_margins": "No payback is worked out: the catalogue tells no margins.",
+    "no_cost": "No payback is worked out: no cost is told.",
+}
+HEAVY_TAILS = "A few large customers can carry such a figure: read it with care."
+
+
+def answer(found: Any, currency: str | None = None) -> list[str]:
+    """Answer what a programme changed: what happened, against whom, how sure, and how much may be said."""
+    return said(
+        stands(found), beside(found), compared(found), width(found), refused(found), judged(found), revenue(found, currency)
+    )
+
+
+def nothing(reason: str | None) -> str:
+    """Say why no programme is examined.
+
+    Example
+    -------
+    >>> nothing("The engagement tells of no programme.")
+    'No programme is examined. The engagement tells of no programme.'
+    """
+    return " ".join(said("No programme is examined.", reason))
+
+
+def stands(found: Any) -> str:
+    """Say what happened to those in the programme: before and after, and nothing else."""
+    since = f"{name(found.name, most=48)} began on {day(found.start)}"
+    row = _side(found.moved, "treated")
+    if row is None:
+        return f"{since}; no customer in it is counted both before and after."
+    return (
+        f"{since}. From {quarter(found.before)} to {quarter(found.after)}, the {plural(row['n'], 'customer')} in it went "
+        f"from {per_cent(row['before'])} to {per_cent(row['after'])} of what they could buy: "
+        f"{points(row['change'])} points."
+    )
+
+
+def beside(found: Any) -> str | None:
+    """Say how those it is compared with moved over the same time."""
+    row = None if found.against is None else _side(found.moved, found.against)
+    if row is None:
+        return None
+    return (
+        f"Over the same time, the {plural(row['n'], 'customer')} {_apart_from(found.against)} moved by "
+        f"{points(row['change'])} points."
+    )
+
+
+def compared(found: Any) -> str | None:
+    """Say the difference between both sides, in the words that the verdict allows."""
+    row = effect_of(found, "degree", "at_end")
+    if row is None or missing(row["value"]):
+        return None
+    interval = _interval(row)
+    if missing(row["low"]):
+        return f"The difference is {points(row['value'])} points; too little is known for an interval."
+    if not clear(row):
+        return f"The difference, {points(row['value'])} points {interval}, may be chance."
+    if found.verdict.word == CONTROLLED:
+        verb = "raised" if row["value"] > 0 else "lowered"
+        return f"The programme {verb} penetration by {_size(row['value'])} points {interval}."
+    more = "more" if row["value"] > 0 else "less"
+    size = _size(row["value"])
+    return f"Customers in it moved by {size} points {more} than {THEM[found.against]} {interval}."
+
+
+def width(found: Any) -> str | None:
+    """Say how little few units can tell."""
+    row = effect_of(found, "degree", "at_end")
+    if row is None or missing(row["low"]) or "Welch" not in row["method"]:
+        return None
+    units = int(row["units_treated"] + row["units_against"])
+    wide = _size(row["high"] - row["low"])
+    return f"Only {count(units)} units ({_units(found)}) were drawn: the interval is {wide} points wide."
+
+
+def refused(found: Any) -> str | None:
+    """Say why there is no comparison, where one was to be expected."""
+    if found.fault:
+        return f"What was held out is no hold-out: {found.fault}."
+    return found.refused
+
+
+def judged(found: Any) -> str:
+    """Say the verdict and what stands in the way of a better one."""
+    return VERDICTS[found.verdict.word].format(reasons=_whole(found.verdict.reasons))
+
+
+def revenue(found: Any, currency: str | None = None) -> str | None:
+    """Say how revenue moved on both sides; never more than a difference."""
+    row = effect_of(found, "revenue", "on_average")
+    if row is None or missing(row["value"]):
+        return None
+    told = f"Revenue a quarter per customer in it moved by {_amount(row['value'], currency)} against {THEM[found.against]}"
+    if missing(row["low"]):
+        return f"{told}; too little is known for an interval."
+    clearly = "a clear difference" if clear(row) else "which may be chance"
+    limits = f"95% interval {_amount(row['low'], currency)} to {_amount(row['high'], currency)}"
+    return f"{told} ({limits}), {clearly}. {HEAVY_TAILS}"
+
+
+def payback(found: Any, currency: str | None = None) -> str:
+    """Say what the programme earned for its cost, where that was shown; else why it is not said."""
+    paid = found.payback
+    if paid is None or found.verdict.word != CONTROLLED:
+        return NO_PAYBACK[found.no_payback or "not_controlled"]
+    cost = f"The programme cost {money(paid.cost, currency, places=0)}"
+    spread = "" if missing(paid.low) else f" (95% interval {paid.low:,.2f} to {paid.high:,.2f})".replace("-", "\N{MINUS SIGN}")
+    each = f"{paid.value:,.2f}".replace("-", "\N{MINUS SIGN}")
+    if missing(paid.low) or paid.low <= 0 <= paid.high:
+        return f"{cost}. Margin for each unit of cost is {each}{spread}, which may be chance: no payback is shown."
+    if paid.value < 0:
+        return f"{cost}, and margin fell by more than chance: {each} for each unit of cost{spread}."
+    return f"{cost} and earned {each} of margin for each unit of it{spread}."
+
+
+def alike(found: Any) -> str | None:
+    """Say whether both sides were alike before the start."""
+    mine = found.checks[found.checks["measure"] == "degree"].set_index("check")
+    if "baseline" not in mine.index or missing(mine.loc["baseline", "value"]):
+        return None
+    level = f"Before the start, penetration differed by {points(mine.loc['baseline', 'value'])} points between both sides"
+    trends = [mine.loc[each] for each in ("trend", "placebo") if each in mine.index]
+    if not trends:
+        return f"{level}; with one quarter before it, trends cannot be compared."
+    if any(each["clear"] for each in trends):
+        return f"{level}, and both sides were clearly moving apart."
+    return f"{level}; no clear difference of trend is found, which is no proof that there was none."
+
+
+def regression(found: Any) -> str | None:
+    """Say what rise was to be expected of customers chosen for having little."""
+    back = found.regression
+    if back is None or not back.flagged:
+        return None
+    where = f"lay {_size(back.all - back.chosen)} points below" if back.all > back.chosen else "did not lie below"
+    told = (
+        f"The customers chosen {where} the average of all ({per_cent(back.chosen)} against {per_cent(back.all)}). "
+        f"A change of {points(back.expected)} points was to be expected of them without any programme"
+    )
+    source = (
+        f", as from {quarter(back.since)} to {quarter(back.until)}"
+        if back.learned == "earlier"
+        else ", reckoned from the same quarters for want of earlier ones"
+    )
+    left = "" if missing(back.adjusted) else f"; {points(back.adjusted)} points are left"
+    return f"{told}{source}{left}."
+
+
+THREATS = {
+    "regression_to_the_mean": "Chosen for having little",
+    "market": "What happened anyway",
+    "survivorship": "Lost customers",
+    "joiners": "New customers",
+    "attrition": "More lost on one side",
+    "catalogue": "A different catalogue",
+    "mix": "A different mix of customers",
+    "few_quarters_before": "Few quarters before",
+    "overlap": "Another programme",
+    "lapsing": "Losses still to come",
+}
+
+
+def threat(row: Row) -> str:
+    """Say what one threat means, by its row of ``threats``."""
+    size, n, of, detail = row["size"], int(row["n"]), int(row["of"]), row["detail"]
+    moves = "leaves the average as it is" if missing(size) or rounds_away(size, 2) else f"moves the average by {points(size)} points"
+    who = f"{count(n)} of {plural(of, 'customer')}"
+    sentences: Mapping[str, str] = {
+        "regression_to_the_mean": f"Customers so far from the average drift back to it: {points(size)} points to be expected.",
+        "market": f"{upper(THEM.get(row['whose'], 'others'))} moved by {points(size)} points over the same time.",
+        "survivorship": f"{who} counted before are no longer counted; that {moves}.",
+        "joiners": f"{who} counted now were not counted before; that {moves}.",
+        "attrition": f"{who} in the programme are no longer counted: a share {points(size)} points apart from the other side.",
+        "catalogue": f"What could be bought changed for {who}; that {moves}.",
+        "mix": f"By {name(detail or 'segment')}, the mix of customers changed; that {moves}.",
+        "few_quarters_before": f"{plural(n, 'complete quarter')} before the start; {of} are the least to see a trend.",
+        "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well.",
+        "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
+    }  # fmt: skip
+    if row["threat"] == "regression_to_the_mean" and not row["found"]:
+        return "The customers in the programme were not chosen for having little."
+    return sentences[row["threat"]]
+
+
+def clear(row: Row) -> bool:
+    """Tell whether an interval leaves out zero."""
+    return not missing(row["low"]) and bool(row["low"] > 0 or row["high"] < 0)
+
+
+def effect_of(found: Any, measure: str, reading: str) -> Row | None:
+    """Find a row of the effects; None where there is none. Of starts in several quarters, their common effect."""
+    if found.waves is not None and (measure, reading) == ("degree", "at_end"):
+        return vars(found.waves)
+    rows = found.effects[(found.effects["measure"] == measure) & (found.effects["reading"] == reading)]
+    return None if rows.empty else rows.iloc[0].to_dict()
+
+
+def _size(difference: float) -> str:
+    return points(abs(difference)).lstrip("+")
+
+
+def _side(moved: pd.DataFrame, side: str) -> Row | None:
+    rows = moved[moved["side"] == side]
+    return None if rows.empty else rows.iloc[0].to_dict()
+
+
+def _interval(row: Row) -> str:
+    return f"(95% interval {points(row['low'])} to {points(row['high'])})"
+
+
+def _apart_from(against: str) -> str:
+    return {"held_out": "held out of it", "others": "not in it"}[against]
+
+
+def _units(found: Any) -> str:
+    return f"by {name(found.assigned_by, most=24)}"
+
+
+def _whole(reasons: tuple[str, ...]) -> str:
+    """Join reasons whole: none is shortened, as names are."""
+    told = [REASONS[each] for each in reasons]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+
+
+def _amount(value: float, currency: str | None) -> str:
+    sign = "+" if value > 0 else ""
+    return f"{sign}{money(value, None, places=0)}" + (f" {name(currency, 12)}" if currency else "")
