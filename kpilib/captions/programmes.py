@@ -15,8 +15,10 @@ WHAT = {
 SIDES = {"held_out": "held out", "others": "not in it", "treated": "in the programme"}
 
 
-def events(found: Any) -> str:
+def events(found: Any, measure: str = "degree") -> str:
     """Title the picture of both sides over time: what the difference at its end shows, and no more."""
+    if measure != "degree":
+        return f"{WHAT[measure].partition(',')[0]}: customers in the programme and {say.THEM.get(found.against, 'others')}"
     row = say.effect_of(found, "degree", "at_end")
     if row is None or missing(row["value"]):
         return f"{name(found.name, most=48)}: there is nobody to compare its customers with"

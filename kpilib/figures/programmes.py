@@ -54,7 +54,7 @@ def _axes(axes: Axes, table: pd.DataFrame, measure: str) -> None:
     room = 0.08 * (high - low) or 0.01
     axes.set_ylim(low - room, high + room)
     ticks = [each for each in MaxNLocator(5).tick_values(low, high) if low - room <= each <= high + room]
-    axes.set_yticks(ticks, [_written(each, measure) for each in ticks], fontsize=TINY, color=MUTED)
+    axes.set_yticks(ticks, [_tick(each, measure) for each in ticks], fontsize=TINY, color=MUTED)
     for each in ticks:
         axes.axhline(each, color=RULE if each == 0 else GRID, lw=0.8, zorder=0)
 
@@ -83,6 +83,11 @@ def _name_ends(page: Page, axes: Axes, table: pd.DataFrame, names: tuple[str, st
     looks = ((NOW, "bold"), (MUTED, "normal"))
     for height, one, end, (ink, weight) in zip(heights, names, ends, looks, strict=True):
         page.write(RIGHT + 0.08, height, f"{one}\n{_written(end, measure)}", size=SMALL, color=ink, weight=weight)
+
+
+def _tick(value: float, measure: str) -> str:
+    shown = _written(value, measure)
+    return shown.removesuffix(".0") if measure == "degree" else shown
 
 
 def _written(value: float, measure: str) -> str:

@@ -38,6 +38,7 @@ THREATS |= {"found": "bool", "held_off": "bool"}
 class Regression:
     """How far the chosen customers lay below all, and the rise to be expected of them for that alone (shares).
 
+    ``all`` and ``chosen`` are mean degrees before the start, of customers counted then and at the end.
     ``slope`` and ``common`` come from two quarters: how much of a customer's distance from the mean was left after as
     long a time, and how far the mean moved. ``learned`` says from which (``earlier`` quarters, or the programme's own
     ``same`` quarters where there is nothing earlier). ``expected`` = (1 - slope) × (all - chosen) + common.
@@ -73,11 +74,12 @@ class Regression:
 def regression(book: Book, programme: Programme, panel: Panel) -> Regression | None:
     """Work out the rise that choosing weak customers brings by itself; None where nobody was counted twice."""
     first, last = programme.before[-1], programme.after[-1]
-    chosen = panel.degree[panel.side(TREATED) | panel.side(HELD_OUT), panel.ref]
-    if not np.isfinite(chosen).any():
+    both = np.isfinite(panel.degree[:, [panel.ref, -1]]).all(axis=1)
+    chosen = panel.degree[both & (panel.side(TREATED) | panel.side(HELD_OUT)), panel.ref]
+    if not len(chosen):
         return None
     now = counts.transitions(book, first.label, last.label)
-    here = now[now["possible_earlier"] > 0]
+    here = now[(now["possible_earlier"] > 0) & (now["possible_later"] > 0)]
     level, weight = here["held_earlier"] / here["possible_earlier"], here["accounts"]
     mean = float(np.average(level, weights=weight))
     spread = float(np.sqrt(np.average((level - mean) ** 2, weights=weight)))
@@ -87,7 +89,7 @@ def regression(book: Book, programme: Programme, panel: Panel) -> Regression | N
         return None
     there = np.isfinite(panel.degree[panel.side(TREATED)][:, [panel.ref, -1]]).all(axis=1).any()
     moved = _change(panel) if there else None
-    low = float(np.nanmean(chosen))
+    low = float(chosen.mean())
     below = spread > 0 and (mean - low) / spread > FAR_BELOW
     within = _chosen_within(programme, first)
     return Regression(mean, low, spread, slope, common, *learned, moved, bool(below or within))

@@ -125,7 +125,7 @@ def width(found: Any) -> str | None:
         return None
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
-    return f"Only {count(units)} units ({_units(found)}) were drawn: the interval is {wide} points wide."
+    return f"What was drawn is {count(units)} units, by {name(found.assigned_by, most=24)}: the interval is {wide} points wide."
 
 
 def refused(found: Any) -> str | None:
@@ -265,10 +265,6 @@ def _interval(row: Row) -> str:
 
 def _apart_from(against: str) -> str:
     return {"held_out": "held out of it", "others": "not in it"}[against]
-
-
-def _units(found: Any) -> str:
-    return f"by {name(found.assigned_by, most=24)}"
 
 
 def _whole(reasons: tuple[str, ...]) -> str:

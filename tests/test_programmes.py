@@ -1,0 +1,500 @@
+"""Programmes: the published, the invented whose truth is known, the plainest worked by hand, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+
+import fifths
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from clients import engagement
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from kpilib import kept, programmes
+from kpilib.captions import programmes as captions
+from kpilib.errors import DataError
+from kpilib.figures import programmes as figures
+from kpilib.programmes import effect, enrolled, staggered, threats, verdict
+from kpilib.programmes.verdict import CONTROLLED, DESCRIPTIVE, SUGGESTIVE
+from kpilib.samples import software, technology
+from kpilib.tables import programmes as tables
+from kpilib.wording import programmes as say
+
+DATA = Path(__file__).parent.parent / "data"
+MPDTA = "moderndid/core/datasets/mpdta_long.pkl.gz"
+
+
+# the formula, against statsmodels, scipy and what was published
+
+
+def drawn(seed: int, units: int = 30, accounts: int = 200):
+    draw = np.random.default_rng(seed)
+    unit = draw.integers(0, units, accounts)
+    treated = unit % 2 == 0
+    return draw.normal(size=accounts) + 0.3 * draw.normal(size=units)[unit] + 0.2 * treated, treated, unit
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("by_account", [True, False])
+def test_the_difference_is_ols_clustered_by_what_was_assigned(seed, by_account):
+    change, treated, unit = drawn(seed)
+    unit = np.arange(len(change)) if by_account else unit
+    found = effect.difference(change, treated, unit, "territory")
+    fitted = sm.OLS(change, sm.add_constant(treated.astype(float))).fit(
+        cov_type="cluster", cov_kwds={"groups": unit}, use_t=True
+    )
+    low, high = fitted.conf_int()[1]
+    assert (found.value, found.low, found.high) == pytest.approx((fitted.params[1], low, high), abs=1e-12)
+    assert found.method == "clustered by territory, t"
+
+
+def test_few_units_are_compared_by_their_means():
+    change, treated, unit = drawn(1, units=12)
+    found = effect.difference(change, treated, unit, "territory")
+    means = pd.DataFrame({"unit": unit, "change": change, "treated": treated}).groupby("unit").mean()
+    sides = [means.loc[means["treated"] == side, "change"] for side in (1, 0)]
+    low, high = stats.ttest_ind(*sides, equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+    assert (found.units_treated, found.units_against, found.method) == (6, 6, "means of territory, Welch")
+
+
+def test_it_is_the_two_way_fixed_effects_estimate_of_one_start():
+    draw = np.random.default_rng(3)
+    degree, treated = draw.random((40, 6)), np.arange(40) < 15
+    change = degree[:, 4:].mean(axis=1) - degree[:, :4].mean(axis=1)
+    rows = pd.DataFrame({"y": degree.ravel(), "i": np.repeat(range(40), 6), "t": np.tile(range(6), 40)})
+    rows["d"] = (treated[rows["i"]] & (rows["t"] >= 4)).astype(float)
+    dummies = pd.get_dummies(rows[["i", "t"]].astype(str), drop_first=True, dtype=float)
+    fitted = sm.OLS(rows["y"], sm.add_constant(pd.concat([rows[["d"]], dummies], axis=1))).fit()
+    assert effect.difference(change, treated, np.arange(40)).value == pytest.approx(fitted.params["d"], abs=1e-12)
+
+
+def spread(mean: float, error: float, number: int) -> np.ndarray:
+    """Changes with exactly this mean and standard error: the estimate depends on nothing else."""
+    plain = np.linspace(-1, 1, number)
+    return mean + plain * error * np.sqrt(number) / plain.std(ddof=1)
+
+
+def test_card_and_krueger():
+    """Card and Krueger 1994, table 3, row 4: 309 stores +.47 (.48), 75 stores -2.28 (1.25), difference 2.75 (1.34)."""
+    change = np.concatenate([spread(0.47, 0.48, 309), spread(-2.28, 1.25, 75)])
+    found = effect.difference(change, np.arange(384) < 309, np.arange(384))
+    error = (found.high - found.low) / 2 / stats.t.ppf(0.975, 383)
+    assert found.value == pytest.approx(2.75, abs=1e-9)
+    assert error == pytest.approx(1.34, abs=0.01)  # the published s.e. are rounded
+
+
+ORGAN_DONATIONS = """
+.75 .77 .77 .78 .78 .79|.2634 .2092 .2261 .2503 .2351 .2587|.6653 .6674 .6736 .6715 .6699 .6594
+.3905 .3853 .3952 .4031 .3864 .3984|.3319 .2866 .2951 .4024 .3791 .3646|.3753 .3795 .3947 .4181 .4037 .4070
+.4170 .4105 .4271 .4294 .4307 .4108|.5372 .5460 .5619 .5949 .5510 .5486|.4635 .4529 .4680 .4590 .4950 .4560
+.1563 .1491 .1923 .2461 .2294 .4216|.5358 .5173 .5202 .5246 .5280 .5398|.4025 .3987 .4063 .4089 .4150 .4127
+.6429 .6406 .6578 .6683 .6674 .6523|.4541 .4337 .4360 .4405 .4389 .4519|.5576 .5594 .5643 .5334 .5248 .5253
+.3037 .3109 .3039 .3109 .3127 .3334|.1249 .1267 .1314 .1451 .1277 .1229|.5239 .5190 .5320 .5340 .5284 .5126
+.5545 .5593 .5701 .5701 .5751 .5645|.4531 .4536 .4553 .4559 .4551 .4527|.3083 .2617 .2556 .2641 .2966 .2280
+.3268 .3249 .3382 .3428 .3385 .3400|.2645 .3623 .3455 .3590 .3443 .3701|.5811 .5893 .5882 .5846 .5842 .5947
+.5735 .5710 .5720 .5688 .5660 .5814|.5931 .5946 .5937 .5911 .5854 .5881|.2666 .2731 .2743 .2636 .2607 .2641
+"""  # 26 states and, last, California; 2010Q4 to 2012Q1, the wording changed in 2011Q3
+
+
+def test_organ_donations_and_one_unit_alone_says_nothing_sure():
+    """Kessler and Roth 2014 as in Huntington-Klein, The Effect, 18.2: -.022. Data: causaldata 0.1.5 (MIT)."""
+    rows = [each for line in ORGAN_DONATIONS.split("\n") for each in line.split("|") if each]
+    rates = np.array([[float(rate) for rate in each.split()] for each in rows])
+    change = rates[:, 3:].mean(axis=1) - rates[:, :3].mean(axis=1)
+    found = effect.difference(change, np.arange(27) == 26, np.arange(27), "state")
+    assert round(found.value, 3) == -0.022
+    assert found.low is None
+
+
+def test_starts_at_different_times_agree_with_r():
+    """R did on mpdta: overall effect -.03995, standard error .01203 (bcallaway11/did)."""
+    data = importlib.util.find_spec("moderndid")
+    if not staggered.installed() or data is None:
+        pytest.skip("needs the extra and the data: pip install 'kpilib[did]' moderndid")
+    rows = pd.read_pickle(Path(data.submodule_search_locations[0]).parent / MPDTA, compression="gzip")
+    names = {"countyreal": "account", "year": "quarter", "lemp": "degree", "first.treat": "start"}
+    value, error = staggered.overall(rows.rename(columns=names)[[*names.values()]])
+    assert (round(value, 5), round(error, 5)) == (-0.03995, 0.01203)
+
+
+def test_without_the_extra_the_install_line_is_told(monkeypatch):
+    monkeypatch.setattr(staggered, "installed", lambda: False)
+    with pytest.raises(DataError, match=r"pip install 'kpilib\[did\]'"):
+        staggered.overall(pd.DataFrame())
+
+
+# invented firms whose truth is known
+
+
+@pytest.fixture(scope="module")
+def firms():
+    found = {}
+    for name in ("technology_firm", "technology_firm_twin", "software_firm", "software_firm_twin"):
+        found[name] = programmes.examined(kept.open_book(DATA / name))
+    return found
+
+
+def at_end(found):
+    return found.effects.query("measure == 'degree' and reading == 'at_end'").iloc[0]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_technology_firm_is_judged_as_its_truth_demands(firms, works):
+    found, truth = firms["technology_firm" + ("" if works else "_twin")], technology.invent(works).truth
+    row = at_end(found)
+    assert (found.treated + found.held_out, found.held_out) == (truth.enrolled, truth.held_out)
+    assert row["treated_change"] == pytest.approx(truth.with_programme, abs=1e-9)
+    assert row["low"] <= truth.effect <= row["high"]
+    assert (row["low"] > 0) == works
+    assert found.verdict.word == CONTROLLED
+    said = " ".join(say.answer(found, "USD"))
+    assert ("The programme raised penetration by 13.6 points" in said) == works
+    assert ("may be chance" in say.compared(found)) == (not works)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_software_firm_is_judged_by_its_territories(firms, works):
+    found, truth = firms["software_firm" + ("" if works else "_twin")], software.invent(works)[0].truth
+    row = at_end(found)
+    assert row["low"] <= truth.effect <= row["high"]
+    assert (row["low"] > 0) == works
+    assert (row["units_treated"], row["units_against"], row["method"]) == (13, 7, "means of territory, Welch")
+    assert "20 units, by territory" in say.width(found)
+    assert not say.CAUSAL.search(" ".join(say.answer(found))) or found.verdict.word == CONTROLLED
+
+
+def test_a_launch_shows_as_a_different_catalogue(firms):
+    row = firms["software_firm"].threats.set_index("threat").loc["catalogue"]
+    assert row["found"]
+    assert row["size"] < -0.02
+    assert not firms["technology_firm"].threats.set_index("threat").loc["catalogue", "found"]
+
+
+def test_pages_show_a_programme(firms):
+    found = firms["technology_firm"]
+    names = (captions.SIDES["treated"], captions.SIDES[found.against])
+    page = figures.events(found.events, captions.events(found), captions.subtitle(found), captions.note(found), names)
+    assert "raised penetration, by 13.6 points" in page.get_label()
+    assert [each.get_text() for each in page.axes[0].texts] == ["start"]
+    assert page.axes[0].lines[-1].get_ydata()[-1] == pytest.approx(at_end(found)["treated_change"])
+    html = tables.threats(found).html
+    assert "What happened anyway" in html
+    assert "Verdict: controlled" in html
+    assert "+13.6" in tables.effects(found, "USD").html
+    assert "In the programme" in tables.moved(found).html
+    revenue = captions.events(found, "revenue")
+    assert revenue.startswith("Revenue a quarter per customer")
+
+
+def test_payback_is_only_told_of_a_controlled_programme(firms):
+    told, not_told = firms["technology_firm"], firms["software_firm"]
+    assert told.payback.low < told.payback.value < told.payback.high
+    assert told.payback.cost == 93_450
+    assert "may be chance: no payback is shown" in say.payback(told, "USD")
+    assert not_told.payback is None
+    assert "needs a controlled comparison" in say.payback(not_told, "EUR")
+
+
+# the shipped baskets: what no programme at all would have claimed
+
+
+@pytest.fixture(scope="module")
+def baskets():
+    return fifths.baskets()
+
+
+def test_the_worst_fifth_rises_by_itself_and_most_of_it_is_foreseen(baskets, tmp_path_factory):
+    lines = fifths.departments(baskets)
+    assert lines["product_id"].nunique() == 21
+    rows = [f"{each},from Q1,2017-04-01," for each in fifths.weakest(lines, 1)]
+    rows += [f"{each},from Q3,2017-10-01," for each in fifths.weakest(lines, 3)]
+    book = kept.open_book(fifths.engagement(tmp_path_factory.mktemp("worst"), lines, rows))
+    first = programmes.examined(book, "from Q1", through="2017Q2")
+    side = first.moved.set_index("side").loc["treated"]
+    assert (round(side["before"], 3), round(side["after"], 3), round(100 * side["change"], 2)) == (0.146, 0.223, 7.77)
+    assert round(100 * at_end(first)["value"], 2) == 8.06  # comparing with all others makes it worse
+    assert round(100 * first.regression.expected, 1) == 6.7
+    assert first.regression.learned == "same"
+    last = programmes.examined(book, "from Q3")
+    assert round(100 * last.regression.change, 2) == 6.72
+    assert last.regression.learned == "earlier"
+    assert 0.85 < last.regression.expected / last.regression.change < 0.95
+    for found in (first, last):
+        assert found.regression.flagged
+        assert found.verdict.word == DESCRIPTIVE
+        assert "chosen_low" in found.verdict.reasons
+        assert not say.CAUSAL.search(" ".join([*say.answer(found), say.regression(found)]))
+        assert "was to be expected of them without any programme" in say.regression(found)
+
+
+def test_campaign_18_is_no_proof(baskets, tmp_path_factory):
+    """Revenue per household, 56 days of the campaign against 56 before: +34.66; against all others +14.21 (7.40)."""
+    sent = pd.read_parquet(fifths.DATA / "campaigns.parquet").query("campaign_id == 18")["household_id"]
+    rows = [f"{each},campaign 18,2017-10-30,2017-12-24" for each in sent]
+    book = kept.open_book(fifths.engagement(tmp_path_factory.mktemp("campaign"), fifths.days(baskets), rows))
+    found = programmes.campaign(book, "campaign 18")
+    assert (found.days, found.naive.n, found.compared.n_against) == (56, 1133, 1336)
+    assert round(found.naive.value, 2) == 34.66
+    assert round(found.compared.value, 2) == 14.21
+    error = (found.compared.high - found.compared.low) / 2 / stats.t.ppf(0.975, 2468)
+    assert round(error, 2) == 7.40
+    assert found.verdict in (SUGGESTIVE, DESCRIPTIVE)
+    assert found.placebo.clear  # both sides moved apart before it began, so not even suggestive
+    assert found.verdict == DESCRIPTIVE
+    with pytest.raises(DataError, match="There is no programme 'campaign 19'"):
+        programmes.campaign(book, "campaign 19")
+
+
+# small clients worked by hand, and what is refused
+
+HEAD = """client = "Small"
+data_from = 2024-01-01
+data_to = 2024-12-31
+lookback_months = 3
+base = "all"
+minimum_cell = 1
+"""
+BODY = """[sources.held]
+path = "held.csv"
+[sources.programme]
+path = "programme.csv"
+[[evidence]]
+kind = "subscriptions"
+source = "held"
+[catalogue]
+products = ["x", "y"]
+[accounts]
+source = "accounts"
+[sources.accounts]
+path = "accounts.csv"
+[programmes]
+source = "programme"
+name = "Calls"
+"""
+PER_SIDE = 12
+
+
+def small(folder, rows, more="", held=None, attributes="region"):
+    """24 accounts; A0 to A11 in the programme, B0 to B11 held out; ``held``: lines of account, product, start."""
+    everyone = [f"{side}{n}" for side in "AB" for n in range(PER_SIDE)]
+    owned = [f"{each},x,2023-01-01," for each in everyone] + list(held or [])
+    return kept.open_book(
+        engagement(
+            folder,
+            HEAD + BODY + more,
+            held_csv="account_id,product_id,start,end\n" + "\n".join(owned) + "\n",
+            programme_csv="\n".join(rows) + "\n",
+            accounts_csv=f"account_id,{attributes}\n" + "".join(f"{each},T{n % 4}\n" for n, each in enumerate(everyone)),
+        )
+    )
+
+
+def enrolled_rows(start="2024-07-15", out="2024-07-15", grounds=("", "")):
+    rows = ["account_id,start,hold_out,selected_on"]
+    rows += [f"A{n},{start},no,{grounds[0]}" for n in range(PER_SIDE)]
+    return rows + [f"B{n},{out},yes,{grounds[1]}" for n in range(PER_SIDE)]
+
+
+def test_a_case_worked_by_hand(tmp_path):
+    """Six of twelve treated bought y (half of the other half: +.25), three of twelve held out (+.125)."""
+    bought = [f"A{n},y,2024-08-01," for n in range(6)] + [f"B{n},y,2024-08-01," for n in range(3)]
+    found = programmes.examined(small(tmp_path, enrolled_rows(), held=bought))
+    row = at_end(found)
+    assert (found.before, found.after, found.quarters_before) == ("2024Q2", "2024Q4", 2)
+    assert (row["treated_before"], row["treated_after"], row["against_change"]) == (0.5, 0.75, 0.125)
+    assert row["value"] == 0.125
+    products = found.effects.query("measure == 'products' and reading == 'at_end'").iloc[0]
+    assert products["value"] == 0.25
+    events = found.events.query("measure == 'degree'").set_index("quarter")["value"].to_dict()
+    assert events == {"2024Q1": 0.0, "2024Q2": 0.0, "2024Q3": 0.125, "2024Q4": 0.125}
+    assert found.verdict.word == CONTROLLED
+    assert found.no_payback == "no_margins"
+    assert "may be chance" in say.compared(found)
+
+
+def test_leavers_and_joiners_sum_with_the_same_accounts_to_the_reported_change(tmp_path):
+    rows = ["account_id,start,hold_out", *[f"A{n},2024-07-15,no" for n in range(PER_SIDE)]]
+    book = small(tmp_path, rows, held=["A1,y,2024-08-01,"])
+    found = programmes.examined(book)
+    sizes = found.threats.set_index("threat")["size"]
+    assert sizes["survivorship"] == sizes["joiners"] == sizes["catalogue"] == 0
+    assert found.against == "others"
+    assert found.verdict.word == SUGGESTIVE
+    assert found.verdict.reasons == ("no_hold_out",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (enrolled_rows(out="2024-05-01"), "a start .2024-05-01. before the programme's"),
+        (enrolled_rows(out="2024-10-01"), "a start of their own"),
+        (enrolled_rows(grounds=("small", "large")), "chosen on other grounds"),
+        ([*enrolled_rows(), "A0,2024-07-15,yes,"], "both as held out and as taking part"),
+        (enrolled_rows()[:-5], "only 7 customers were held out; 10 is the least"),
+    ],
+)
+def test_a_hold_out_that_is_none_is_not_compared_with(tmp_path, rows, fault):
+    found = programmes.examined(small(tmp_path, rows))
+    assert found.against is None
+    assert found.effects.empty
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("no_comparison",))
+    with pytest.raises(AssertionError, match=fault):
+        raise AssertionError(found.fault)
+    assert "is no hold-out" in say.refused(found)
+
+
+def test_units_that_mix_both_sides_are_no_hold_out(tmp_path):
+    found = programmes.examined(small(tmp_path, enrolled_rows(), more='unit = "region"\n'))
+    assert found.fault.startswith("it was drawn by region, and 4 of them have both")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (enrolled_rows(start="2023-07-15", out="2023-07-15"), "starts outside the data.*2023-07-15"),
+        (enrolled_rows(start="2025-07-15", out="2025-07-15"), "starts outside the data.*2025-07-15"),
+        (enrolled_rows(start="2024-02-15", out="2024-02-15"), "no complete quarter before its start"),
+        (enrolled_rows()[:8], "too small to be measured. 7 customers took part; 10 is the least"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_with_its_reason(tmp_path, rows, message):
+    book = small(tmp_path, rows)
+    with pytest.raises(DataError, match=message):
+        enrolled.programme(book)
+    assert programmes.examined(book) is None
+    assert "Calls" in say.nothing(programmes.refusal(book))
+
+
+def test_no_complete_quarter_after(tmp_path):
+    book = small(tmp_path, enrolled_rows())
+    with pytest.raises(DataError, match="no complete quarter after its start"):
+        enrolled.programme(book, through="2024Q2")
+
+
+def test_an_engagement_without_programmes_says_so():
+    book = kept.open_book(DATA / "technology_firm")
+    bare = SimpleNamespace(has=lambda name: False)
+    assert programmes.names(bare) == []
+    assert programmes.examined(bare) is None
+    assert programmes.refusal(bare).startswith("The engagement tells of no programme.")
+    assert programmes.names(book) == ["Targeted outreach"]
+
+
+def test_different_starts_are_refused_without_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(staggered, "installed", lambda: False)
+    rows = enrolled_rows(out="2024-07-15")
+    rows[1:6] = [f"A{n},2024-04-15,no," for n in range(5)]
+    found = programmes.examined(small(tmp_path, rows))
+    assert "pip install 'kpilib[did]'" in found.refused
+    assert found.verdict.word == DESCRIPTIVE
+    assert found.effects.empty
+
+
+def test_another_programme_on_one_side_takes_the_verdict_down(tmp_path):
+    rows = [each + ",Calls" for each in enrolled_rows()]
+    rows[0] = "account_id,start,hold_out,selected_on,programme"
+    rows += [f"A{n},2024-08-01,no,,Webinars" for n in range(PER_SIDE)]
+    found = programmes.examined(small(tmp_path, rows), "Calls")
+    other = found.threats.query("threat == 'overlap'").iloc[0]
+    assert (other["detail"], other["n"], other["of"]) == ("Webinars", 12, 12)
+    assert found.verdict == verdict.Verdict(SUGGESTIVE, ("overlap",))
+
+
+def test_a_side_that_loses_more_customers_takes_the_verdict_down(tmp_path):
+    book = small(tmp_path, enrolled_rows())
+    panel = effect.panel(book, enrolled.programme(book))
+    panel.degree[:8, -1] = np.nan
+    row = threats.panel_of(book, enrolled.programme(book), panel, "held_out").set_index("threat").loc["attrition"]
+    assert (row["n"], row["of"], bool(row["found"])) == (8, 12, True)
+    assert row["size"] == pytest.approx(8 / 12)
+
+
+# wording never exceeds its numbers
+
+
+number = st.floats(-0.6, 0.6).map(lambda each: round(each, 4))
+
+
+@st.composite
+def results(draw):
+    word = draw(st.sampled_from([CONTROLLED, SUGGESTIVE, DESCRIPTIVE]))
+    against = "held_out" if word == CONTROLLED else draw(st.sampled_from(["held_out", "others", None]))
+    known = [each for each in say.REASONS if each != "no_comparison"]
+    reasons = () if word == CONTROLLED else tuple(draw(st.lists(st.sampled_from(known), min_size=1, unique=True)))
+    rows = [] if against is None else [_effect(draw, *each) for each in (("degree", "at_end"), ("revenue", "on_average"))]
+    sides = [{"side": each, "before": 0.4, "after": 0.5, "change": draw(number), "n": 40} for each in ("treated", against)]
+    low, high = sorted((draw(number), draw(number)))
+    paid = SimpleNamespace(cost=1000.0, value=(low + high) / 2, low=low, high=high)
+    return SimpleNamespace(
+        name="Calls", assigned_by="territory", start=date(2024, 1, 15), before="2023Q4", after="2024Q4",
+        treated=50, held_out=40, against=against, moved=pd.DataFrame(sides[: 1 if against is None else 2]),
+        effects=pd.DataFrame(rows, columns=list(effect.EFFECTS)), waves=None,
+        checks=pd.DataFrame({"check": ["baseline", "trend"], "measure": "degree", "value": [draw(number), draw(number)],
+                             "clear": [False, draw(st.booleans())]}),
+        verdict=verdict.Verdict(word, reasons), fault=None, refused=None,
+        payback=draw(st.sampled_from([paid, None])), no_payback="no_cost", regression=None,
+    )  # fmt: skip
+
+
+def _effect(draw, measure, reading):
+    value, half = draw(number), draw(st.sampled_from([None, 0.001, 0.05, 0.3]))
+    limits = (None, None) if half is None else (value - half, value + half)
+    told = {"measure": measure, "reading": reading, "value": value, "low": limits[0], "high": limits[1]}
+    return told | {"units_treated": 5, "units_against": 6, "method": "means of territory, Welch"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(results())
+def test_every_sentence_keeps_to_its_numbers(found):
+    row = say.effect_of(found, "degree", "at_end")
+    sure = row is not None and not pd.isna(row["low"]) and not row["low"] <= 0 <= row["high"]
+    may = found.verdict.word == CONTROLLED and sure
+    told = [*say.answer(found, "EUR"), captions.events(found), captions.note(found), say.alike(found) or ""]
+    for sentence in told:
+        assert may or not say.CAUSAL.search(sentence), sentence
+        assert "\n" not in sentence
+    if row is None:
+        assert say.compared(found) is None
+    elif not sure:
+        assert "may be chance" in say.compared(found) or "too little is known" in say.compared(found)
+        assert "clearly" not in captions.events(found) or "not clearly" in captions.events(found)
+    else:
+        words = ("raised", "more") if row["value"] > 0 else ("lowered", "less")
+        for sentence in (say.compared(found), captions.events(found)):
+            assert any(each in sentence for each in words), sentence
+            assert f"{abs(100 * row['value']):.1f} points" in sentence or abs(row["value"]) < 0.001
+    assert found.verdict.word in say.judged(found)
+    assert ("no proof" in say.judged(found)) == (found.verdict.word == SUGGESTIVE)
+    paid = say.payback(found, "EUR")
+    earned = found.verdict.word == CONTROLLED and found.payback is not None and found.payback.low > 0
+    assert ("earned" in paid) == earned
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(list(say.THREATS)), number, st.integers(0, 50), st.booleans())
+def test_every_threat_is_told_with_its_size(threat, size, n, there):
+    row = {"threat": threat, "size": size, "n": n, "of": 50, "detail": "size", "whose": "others", "found": there}
+    told = say.threat(row)
+    assert told.endswith(".")
+    assert not say.CAUSAL.search(told)
+    if threat in ("market", "attrition", "lapsing"):
+        assert say.points(size) in told
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(-1, 1)), min_size=8, max_size=60))
+def test_swapping_the_sides_turns_the_sign(rows):
+    treated, change = np.array([each[0] for each in rows]), np.array([each[1] for each in rows])
+    one, other = (effect.difference(change, side, np.arange(len(rows))) for side in (treated, ~treated))
+    if one.value is None:
+        assert treated.all() or not treated.any()
+    else:
+        assert one.value == pytest.approx(-other.value, abs=1e-12)
+        assert (one.low is None) == (other.low is None)
