@@ -61,8 +61,8 @@ def days(sold: pd.DataFrame) -> pd.DataFrame:
 
 def weakest(lines: pd.DataFrame, quarter: int) -> list[int]:
     """The fifth of households with the fewest departments in a quarter, of those there in the next one; ties by id."""
-    held = lines.groupby(["account_id", lines["date"].dt.quarter]).size().unstack()
-    both = held[[quarter, quarter + 1]].dropna().reset_index()
+    held = lines.groupby(["account_id", lines["date"].dt.quarter]).size().reset_index(name="held")
+    both = held.pivot_table("held", "account_id", "date")[[quarter, quarter + 1]].dropna().reset_index()
     return both.sort_values([quarter, "account_id"])["account_id"][: len(both) // 5].tolist()
 
 

@@ -18,7 +18,9 @@ SIDES = {"held_out": "held out", "others": "not in it", "treated": "in the progr
 def events(found: Any, measure: str = "degree") -> str:
     """Title the picture of both sides over time: what the difference at its end shows, and no more."""
     if measure != "degree":
-        return f"{WHAT[measure].partition(',')[0]}: customers in the programme and {say.THEM.get(found.against, 'others')}"
+        return (
+            f"{WHAT[measure].partition(',')[0]}: customers in the programme and {say.THEM.get(found.against, 'others')}"
+        )
     row = say.effect_of(found, "degree", "at_end")
     if row is None or missing(row["value"]):
         return f"{name(found.name, most=48)}: there is nobody to compare its customers with"
@@ -30,7 +32,9 @@ def events(found: Any, measure: str = "degree") -> str:
     if found.verdict.word == say.CONTROLLED:
         return f"The programme {'raised' if row['value'] > 0 else 'lowered'} penetration, by {_points(row['value'])}"
     more = "more" if row["value"] > 0 else "less"
-    return f"Customers in the programme moved {_points(row['value'])} {more} than {them}: {found.verdict.word}, no proof"
+    return (
+        f"Customers in the programme moved {_points(row['value'])} {more} than {them}: {found.verdict.word}, no proof"
+    )
 
 
 def subtitle(found: Any, measure: str = "degree") -> str:
@@ -44,7 +48,9 @@ def note(found: Any) -> str:
     if found.against == "held_out":
         who.append(f"{found.held_out:,} held out")
     drawn = f"drawn by {name(found.assigned_by, most=24)}" if found.held_out else "nobody held out"
-    return f"{', '.join(who)}, {drawn}. Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
+    return (
+        f"{', '.join(who)}, {drawn}. Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
+    )
 
 
 def threats(found: Any) -> str:

@@ -76,7 +76,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
     panel = effect.panel(book, programme, others=against == OTHERS)
     if against and not np.isfinite(panel.degree[panel.side(against)]).any():
         against = None
-    found = threats.panel_of(book, programme, panel, against)
+    found, back = threats.panel_of(book, programme, panel, against)
     checked = checks.before_start(panel, against) if against else degrees.table([], checks.CHECKS)
     effects, events, waves, refused = _effects(programme, panel, against)
     judged = verdict.of(against if refused is None else None, checked, found)
@@ -97,7 +97,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
         events=events,
         checks=checked,
         threats=found,
-        regression=threats.regression(book, programme, panel),
+        regression=back,
         waves=waves,
         verdict=judged,
         payback=earned,
@@ -157,5 +157,3 @@ def _effects(
     except DataError as reason:
         return *nothing, None, str(reason)
     return effect.effects(panel, against), effect.events(panel, against), None, None
-
-

@@ -20,7 +20,7 @@ from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import degree as degrees
 from kpilib.measures import queries, uncertainty
-from kpilib.programmes.enrolled import ACCOUNT, HELD_OUT, OTHERS, TREATED, Programme
+from kpilib.programmes.enrolled import ACCOUNT, ARMS, HELD_OUT, OTHERS, TREATED, Programme
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +38,7 @@ _LIMITS = dict.fromkeys(("value", "low", "high"), "float64")
 EFFECTS = {"measure": "object", "reading": "object", "unit": "object", **_NUMBERS, **_LIMITS, **_SIZES}
 EFFECTS |= {"method": "object"}
 EVENTS = {"measure": "object", "quarter": "object", "since_start": "int64", "is_after": "bool"}
-EVENTS |= {each: "float64" for each in ("treated", "treated_low", "treated_high", "against", "against_low")}
+EVENTS |= dict.fromkeys(("treated", "treated_low", "treated_high", "against", "against_low"), "float64")
 EVENTS |= {"against_high": "float64", **_LIMITS, "n_treated": "int64", "n_against": "int64"}
 
 
@@ -65,7 +65,7 @@ class Difference:
 class Panel:
     """Accounts by complete quarters: degree, products held and revenue, one row per account and arm.
 
-    ``arm`` is treated, held_out or others; ``unit`` numbers what was assigned. Degree is NaN where the account is not
+    ``arm`` numbers treated, held_out and others; ``unit`` numbers what was assigned. Degree is NaN where the account is not
     counted or could buy nothing, products where it is not counted, revenue 0 where there was none; revenue has
     quarters of its own, because it needs no look-back. ``ref`` is the place of the last quarter before the start.
     """
@@ -89,7 +89,7 @@ class Panel:
 
     def side(self, arm: str) -> Array:
         """Tell which accounts are on a side."""
-        return self.arm == arm
+        return self.arm == ARMS.index(arm)
 
 
 def panel(book: Book, programme: Programme, others: bool = False) -> Panel:
@@ -114,7 +114,7 @@ def panel(book: Book, programme: Programme, others: bool = False) -> Panel:
         tuple(each.label for each in quarters),
         np.array([each in programme.before for each in quarters]),
         np.array([each in programme.after for each in quarters]),
-        wanted["arm"].to_numpy(str),
+        pd.Categorical(wanted["arm"], categories=ARMS).codes,
         pd.factorize(wanted["unit"].fillna(""))[0],
         programme.assigned_by,
         share,
@@ -173,25 +173,22 @@ def difference(change: Array, treated: Array, unit: Array, named: str = ACCOUNT,
     change, treated, unit = change[known], treated[known].astype(bool), unit[known]
     sides = [treated, ~treated]
     n = [int(side.sum()) for side in sides]
-    units = [len(np.unique(unit[side])) for side in sides]
+    units = [int(np.count_nonzero(np.bincount(unit[side]))) for side in sides]
     few = min(units) < FEW_UNITS
     method = (MEANS if few else CLUSTERED).format(unit=named)
     if min(n) == 0:
         return Difference(None, None, None, *n, *units, method)
-    if few:
-        found = _between_units(change, sides, unit, level)
-    else:
-        found = _clustered(change, sides, unit, level)
-    return Difference(*found, *n, *units, method)
+    estimate = _between_units if few else _clustered
+    return Difference(*estimate(change, sides, unit, level), *n, *units, method)
 
 
 def _clustered(change: Array, sides: Sequence[Array], unit: Array, level: float) -> tuple[float, Any, Any]:
     means = [float(change[side].mean()) for side in sides]
     squared, groups, total = 0.0, 0, len(change)
     for side, mean in zip(sides, means, strict=True):
-        residual, (_, number) = change[side] - mean, np.unique(unit[side], return_inverse=True)
-        squared += float((np.bincount(number, residual) ** 2).sum()) / side.sum() ** 2
-        groups += int(number.max()) + 1
+        number = unit[side]
+        squared += float((np.bincount(number, change[side] - mean) ** 2).sum()) / len(number) ** 2
+        groups += int(np.count_nonzero(np.bincount(number)))
     squared *= groups / (groups - 1) * (total - 1) / (total - 2)
     value = means[0] - means[1]
     if squared <= uncertainty.ROUNDING**2:
@@ -203,8 +200,8 @@ def _clustered(change: Array, sides: Sequence[Array], unit: Array, level: float)
 def _between_units(change: Array, sides: Sequence[Array], unit: Array, level: float) -> tuple[float, Any, Any]:
     means = []
     for side in sides:
-        _, number = np.unique(unit[side], return_inverse=True)
-        means.append(np.bincount(number, change[side]) / np.bincount(number))
+        sizes = np.bincount(unit[side])
+        means.append(np.bincount(unit[side], change[side])[sizes > 0] / sizes[sizes > 0])
     found = uncertainty.between(means[0], np.ones(len(means[0])), means[1], np.ones(len(means[1])), level)
     return found.value, found.low, found.high
 
@@ -305,11 +302,10 @@ def alone(change: Array, unit: Array, level: float = 0.95) -> tuple[float | None
     change, unit = change[known], unit[known]
     if not len(change):
         return None, None, None
-    mean, (_, number) = float(change.mean()), np.unique(unit, return_inverse=True)
-    groups = int(number.max()) + 1
+    mean, groups = float(change.mean()), int(np.count_nonzero(np.bincount(unit)))
     if groups < 2:
         return mean, None, None
-    squared = float((np.bincount(number, change - mean) ** 2).sum()) / len(change) ** 2 * groups / (groups - 1)
+    squared = float((np.bincount(unit, change - mean) ** 2).sum()) / len(change) ** 2 * groups / (groups - 1)
     if squared <= uncertainty.ROUNDING**2:
         return mean, None, None
     reach = float(stdtrit(groups - 1, (1 + level) / 2)) * sqrt(squared)

@@ -29,7 +29,8 @@ class Programme:
     """One programme and its time.
 
     ``members``: one row per account enrolled, by account_id: account_id, arm (treated, held_out), start, stop,
-    unit, selected_on, cost (float, NaN where not told). ``quarters`` are the complete ones, oldest first. ``fault`` says why what was held out is no hold-out (None: it is one, or nobody was held out).
+    unit, selected_on, cost (float, NaN where not told). ``quarters`` are the complete ones, oldest first. ``fault``
+    says why what was held out is no hold-out (None: it is one, or nobody was held out).
     """
 
     name: str
@@ -243,7 +244,7 @@ def _fault(book: Book, members: pd.DataFrame, assigned_by: str, first: date, las
 
 
 def _fault_of_grounds(out: pd.DataFrame, treated: pd.DataFrame) -> str | None:
-    grounds = [set(each["selected_on"].fillna("").unique()) for each in (out, treated)]
+    grounds = [set(each["selected_on"].drop_duplicates().fillna("")) for each in (out, treated)]
     if grounds[0] != grounds[1]:
         only = sorted(grounds[0] ^ grounds[1])
         return f"held-out customers were chosen on other grounds than those that took part ({listed(only, most=3)})"
@@ -251,6 +252,8 @@ def _fault_of_grounds(out: pd.DataFrame, treated: pd.DataFrame) -> str | None:
 
 
 def _fault_of_units(out: pd.DataFrame, treated: pd.DataFrame, assigned_by: str) -> str | None:
+    if assigned_by == ACCOUNT:
+        return None
     both = pd.concat([out, treated])
     if both["unit"].isna().any():
         return f"{int(both['unit'].isna().sum())} customers have no {assigned_by}, which is what was drawn"

@@ -19,7 +19,7 @@ NOT_CONTROLLED, NO_MARGINS, NO_COST = "not_controlled", "no_margins", "no_cost"
 
 @dataclass(frozen=True)
 class Payback:
-    """Margin that the programme added (in all, over ``quarters``) and its cost, as amounts; ``value`` is their ratio."""
+    """Margin that the programme added over its ``quarters``, and its cost, as amounts; ``value`` is their ratio."""
 
     margin: float
     margin_low: float | None

@@ -71,14 +71,18 @@ class Regression:
         return None if self.change is None else self.change - self.expected
 
 
-def regression(book: Book, programme: Programme, panel: Panel) -> Regression | None:
+def moves(book: Book, programme: Programme) -> pd.DataFrame:
+    """Count all accounts by what they had in the last quarter before the start and in the last one looked at."""
+    return counts.transitions(book, programme.before[-1].label, programme.after[-1].label)
+
+
+def regression(book: Book, programme: Programme, panel: Panel, now: pd.DataFrame) -> Regression | None:
     """Work out the rise that choosing weak customers brings by itself; None where nobody was counted twice."""
-    first, last = programme.before[-1], programme.after[-1]
+    first = programme.before[-1]
     both = np.isfinite(panel.degree[:, [panel.ref, -1]]).all(axis=1)
     chosen = panel.degree[both & (panel.side(TREATED) | panel.side(HELD_OUT)), panel.ref]
     if not len(chosen):
         return None
-    now = counts.transitions(book, first.label, last.label)
     here = now[(now["possible_earlier"] > 0) & (now["possible_later"] > 0)]
     level, weight = here["held_earlier"] / here["possible_earlier"], here["accounts"]
     mean = float(np.average(level, weights=weight))
@@ -125,7 +129,9 @@ def _chosen_within(programme: Programme, first: Moment) -> bool:
     return bool(inside.any())
 
 
-def panel_of(book: Book, programme: Programme, panel: Panel, against: str | None) -> pd.DataFrame:
+def panel_of(
+    book: Book, programme: Programme, panel: Panel, against: str | None
+) -> tuple[pd.DataFrame, Regression | None]:
     """List every threat with its size.
 
     Returns
@@ -133,13 +139,16 @@ def panel_of(book: Book, programme: Programme, panel: Panel, against: str | None
     One row per threat: threat; whose (``programme``: of those who took part, ``all``: of all customers counted); size
     (share: the part of the change it makes or, for regression to the mean, would make; NaN where it has none); n of
     ``of`` (accounts concerned, of how many); detail (an attribute, names or quarters); found (it is there to be
-    reckoned with); held_off (a sound hold-out takes it out of the difference).
+    reckoned with); held_off (a sound hold-out takes it out of the difference). Beside
+    the table, what regression to the mean rests on.
     """
     sound = against == HELD_OUT
+    now = moves(book, programme)
+    back = regression(book, programme, panel, now)
     rows = [
-        _regression(regression(book, programme, panel), sound),
+        _regression(back, sound),
         _market(panel, against, sound),
-        *_come_and_gone(book, programme, panel, sound),
+        *_come_and_gone(now, sound),
         _attrition(panel, against),
         _catalogue(book, programme, sound),
         *_mix(book, programme, panel),
@@ -147,7 +156,7 @@ def panel_of(book: Book, programme: Programme, panel: Panel, against: str | None
         *_overlaps(book, programme),
         *_lapsing(book, programme, panel),
     ]
-    return degrees.table([each for each in rows if each], THREATS)
+    return degrees.table([each for each in rows if each], THREATS), back
 
 
 def _told(threat: str, whose: str, size: float | None, found: bool, **more: Any) -> dict[str, Any]:
@@ -176,16 +185,15 @@ def _market(panel: Panel, against: str | None, sound: bool) -> dict[str, Any] | 
     return _told(MARKET, against, size, bool(size), n=int(known.sum()), of=int(side.sum()), held_off=sound)
 
 
-def _come_and_gone(book: Book, programme: Programme, panel: Panel, sound: bool) -> list[dict[str, Any]]:
+def _come_and_gone(now: pd.DataFrame, sound: bool) -> list[dict[str, Any]]:
     """Split the reported change of all customers: those lost, those new, and (not shown) the same ones."""
-    moves = counts.transitions(book, programme.before[-1].label, programme.after[-1].label)
-    before, after = moves["possible_earlier"] > 0, moves["possible_later"] > 0
+    before, after = now["possible_earlier"] > 0, now["possible_later"] > 0
     if not (before & after).any():
         return []
-    stayed = [_mean(moves[before & after], when) for when in ("earlier", "later")]
-    all_of = [_mean(moves[there], when) for there, when in ((before, "earlier"), (after, "later"))]
-    lost, new = (int(moves.loc[each, "accounts"].sum()) for each in (before & ~after, after & ~before))
-    of = [int(moves.loc[each, "accounts"].sum()) for each in (before, after)]
+    stayed = [_mean(now[before & after], when) for when in ("earlier", "later")]
+    all_of = [_mean(now[there], when) for there, when in ((before, "earlier"), (after, "later"))]
+    lost, new = (int(now.loc[each, "accounts"].sum()) for each in (before & ~after, after & ~before))
+    of = [int(now.loc[each, "accounts"].sum()) for each in (before, after)]
     leavers, joiners = stayed[0] - all_of[0], all_of[1] - stayed[1]
     return [
         _told(SURVIVORS, "all", leavers, _matters(leavers, all_of[1] - all_of[0]), n=lost, of=of[0], held_off=sound),
@@ -267,7 +275,7 @@ def _mix_by(book: Book, first: str, last: str, by: str) -> float | None:
     rows = counts.pairs(book, by=by, quarters=[first, last])
     rows = rows[rows["possible"] > 0]
     rows = rows.assign(sum=rows["held"] / rows["possible"] * rows["accounts"])
-    table = rows.groupby(["group", "quarter"])[["sum", "accounts"]].sum().unstack("quarter", fill_value=0)
+    table = rows.pivot_table(["sum", "accounts"], "group", "quarter", "sum", fill_value=0)
     if {first, last} - set(table["accounts"]):
         return None
     size = table["accounts"][[first, last]].to_numpy(float)

@@ -26,9 +26,9 @@ from kpilib.programmes.verdict import DESCRIPTIVE, SUGGESTIVE, UNEVEN
 class Campaign:
     """Revenue per account in the days of a programme and in as many days before (amounts).
 
-    ``naive`` is the change of those in it (paired t); ``compared`` that change less the change of the held out or, where
-    nobody was, of all other accounts; ``placebo`` the same one window earlier, where the data reach so far. Accounts
-    without any revenue in a window count with 0.
+    ``naive`` is the change of those in it (paired t); ``compared`` that change less the change of the held out or,
+    where nobody was, of all other accounts; ``placebo`` the same one window earlier, where the data reach so far.
+    Accounts without any revenue in a window count with 0.
     """
 
     name: str

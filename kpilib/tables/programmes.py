@@ -7,7 +7,7 @@ from typing import Any
 from kpilib.captions.programmes import SIDES
 from kpilib.tables import Column, Html, show, text
 from kpilib.wording import programmes as say
-from kpilib.written import NOTHING, MINUS, count, missing, money, per_cent, points, upper
+from kpilib.written import MINUS, NOTHING, count, missing, money, per_cent, points, upper
 
 READINGS = {"at_end": "last quarter", "on_average": "average of the quarters after"}
 MEASURES = {"degree": "Penetration, points", "products": "Products per customer", "revenue": "Revenue a quarter"}

@@ -61,7 +61,13 @@ HEAVY_TAILS = "A few large customers can carry such a figure: read it with care.
 def answer(found: Any, currency: str | None = None) -> list[str]:
     """Answer what a programme changed: what happened, against whom, how sure, and how much may be said."""
     return said(
-        stands(found), beside(found), compared(found), width(found), refused(found), judged(found), revenue(found, currency)
+        stands(found),
+        beside(found),
+        compared(found),
+        width(found),
+        refused(found),
+        judged(found),
+        revenue(found, currency),
     )
 
 
@@ -83,8 +89,8 @@ def stands(found: Any) -> str:
     if row is None:
         return f"{since}; no customer in it is counted both before and after."
     return (
-        f"{since}. From {quarter(found.before)} to {quarter(found.after)}, the {plural(row['n'], 'customer')} in it went "
-        f"from {per_cent(row['before'])} to {per_cent(row['after'])} of what they could buy: "
+        f"{since}. From {quarter(found.before)} to {quarter(found.after)}, the {plural(row['n'], 'customer')} in it "
+        f"went from {per_cent(row['before'])} to {per_cent(row['after'])} of what they could buy: "
         f"{points(row['change'])} points."
     )
 
@@ -125,7 +131,8 @@ def width(found: Any) -> str | None:
         return None
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
-    return f"What was drawn is {count(units)} units, by {name(found.assigned_by, most=24)}: the interval is {wide} points wide."
+    drawn = f"What was drawn is {count(units)} units, by {name(found.assigned_by, most=24)}"
+    return f"{drawn}: the interval is {wide} points wide."
 
 
 def refused(found: Any) -> str | None:
@@ -145,7 +152,9 @@ def revenue(found: Any, currency: str | None = None) -> str | None:
     row = effect_of(found, "revenue", "on_average")
     if row is None or missing(row["value"]):
         return None
-    told = f"Revenue a quarter per customer in it moved by {_amount(row['value'], currency)} against {THEM[found.against]}"
+    told = (
+        f"Revenue a quarter per customer in it moved by {_amount(row['value'], currency)} against {THEM[found.against]}"
+    )
     if missing(row["low"]):
         return f"{told}; too little is known for an interval."
     clearly = "a clear difference" if clear(row) else "which may be chance"
@@ -159,7 +168,11 @@ def payback(found: Any, currency: str | None = None) -> str:
     if paid is None or found.verdict.word != CONTROLLED:
         return NO_PAYBACK[found.no_payback or "not_controlled"]
     cost = f"The programme cost {money(paid.cost, currency, places=0)}"
-    spread = "" if missing(paid.low) else f" (95% interval {paid.low:,.2f} to {paid.high:,.2f})".replace("-", "\N{MINUS SIGN}")
+    spread = (
+        ""
+        if missing(paid.low)
+        else f" (95% interval {paid.low:,.2f} to {paid.high:,.2f})".replace("-", "\N{MINUS SIGN}")
+    )
     each = f"{paid.value:,.2f}".replace("-", "\N{MINUS SIGN}")
     if missing(paid.low) or paid.low <= 0 <= paid.high:
         return f"{cost}. Margin for each unit of cost is {each}{spread}, which may be chance: no payback is shown."
@@ -173,7 +186,9 @@ def alike(found: Any) -> str | None:
     mine = found.checks[found.checks["measure"] == "degree"].set_index("check")
     if "baseline" not in mine.index or missing(mine.loc["baseline", "value"]):
         return None
-    level = f"Before the start, penetration differed by {points(mine.loc['baseline', 'value'])} points between both sides"
+    level = (
+        f"Before the start, penetration differed by {points(mine.loc['baseline', 'value'])} points between both sides"
+    )
     trends = [mine.loc[each] for each in ("trend", "placebo") if each in mine.index]
     if not trends:
         return f"{level}; with one quarter before it, trends cannot be compared."
@@ -218,14 +233,18 @@ THREATS = {
 def threat(row: Row) -> str:
     """Say what one threat means, by its row of ``threats``."""
     size, n, of, detail = row["size"], int(row["n"]), int(row["of"]), row["detail"]
-    moves = "leaves the average as it is" if missing(size) or rounds_away(size, 2) else f"moves the average by {points(size)} points"
+    moves = (
+        "leaves the average as it is"
+        if missing(size) or rounds_away(size, 2)
+        else f"moves the average by {points(size)} points"
+    )
     who = f"{count(n)} of {plural(of, 'customer')}"
     sentences: Mapping[str, str] = {
-        "regression_to_the_mean": f"Customers so far from the average drift back to it: {points(size)} points to be expected.",
+        "regression_to_the_mean": f"Customers far from the average drift back to it: {points(size)} points.",
         "market": f"{upper(THEM.get(row['whose'], 'others'))} moved by {points(size)} points over the same time.",
         "survivorship": f"{who} counted before are no longer counted; that {moves}.",
         "joiners": f"{who} counted now were not counted before; that {moves}.",
-        "attrition": f"{who} in the programme are no longer counted: a share {points(size)} points apart from the other side.",
+        "attrition": f"{who} in it are no longer counted, {points(size)} points apart from the other side.",
         "catalogue": f"What could be bought changed for {who}; that {moves}.",
         "mix": f"By {name(detail or 'segment')}, the mix of customers changed; that {moves}.",
         "few_quarters_before": f"{plural(n, 'complete quarter')} before the start; {of} are the least to see a trend.",

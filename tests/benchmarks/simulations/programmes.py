@@ -51,9 +51,7 @@ def _once(draw: np.random.Generator, number: int, territories: int | None) -> tu
     )
 
 
-def world(
-    draw: np.random.Generator, number: int, territories: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def world(draw: np.random.Generator, number: int, territories: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw degrees (accounts x quarters) without any programme, who is treated, and the unit of each."""
     taste = draw.beta(1.2, 2.6, number)
     common = 3 * np.cumsum(draw.normal(0.003, 0.004, QUARTERS))
