@@ -399,6 +399,23 @@ def test_different_starts_are_refused_without_the_extra(tmp_path, monkeypatch):
     assert found.effects.empty
 
 
+def test_different_starts_are_each_compared_with_those_never_in_it(tmp_path):
+    """Five began in Q2, four of them bought at once; seven in Q3, three bought; of twelve held out one, in Q3.
+
+    (5 × (.4 + 2 × (.4 - 1/24)) + 7 × 2 × (3/14 - 1/24)) ÷ (5 × 3 + 7 × 2) = 8 ÷ 29
+    """
+    if not staggered.installed():
+        pytest.skip("needs the extra: pip install 'kpilib[did]'")
+    rows = enrolled_rows()
+    rows[1:6] = [f"A{n},2024-04-15,no," for n in range(5)]
+    held = [f"A{n},y,2024-05-01," for n in range(4)] + [f"A{n},y,2024-08-01," for n in range(5, 8)]
+    found = programmes.examined(small(tmp_path, rows, held=[*held, "B1,y,2024-08-01,"]))
+    assert found.waves.value == pytest.approx(8 / 29)
+    assert found.effects.empty
+    assert found.verdict == verdict.Verdict(SUGGESTIVE, ("few_quarters_before",))
+    assert "moved by 27.6 points more" in say.compared(found)
+
+
 def test_another_programme_on_one_side_takes_the_verdict_down(tmp_path):
     rows = [each + ",Calls" for each in enrolled_rows()]
     rows[0] = "account_id,start,hold_out,selected_on,programme"

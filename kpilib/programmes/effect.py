@@ -65,8 +65,8 @@ class Difference:
 class Panel:
     """Accounts by complete quarters: degree, products held and revenue, one row per account and arm.
 
-    ``arm`` numbers treated, held_out and others; ``unit`` numbers what was assigned. Degree is NaN where the account is not
-    counted or could buy nothing, products where it is not counted, revenue 0 where there was none; revenue has
+    ``arm`` numbers treated, held_out and others; ``unit`` numbers what was assigned. Degree is NaN where the account is
+    not counted or could buy nothing, products where it is not counted, revenue 0 where there was none; revenue has
     quarters of its own, because it needs no look-back. ``ref`` is the place of the last quarter before the start.
     """
 
