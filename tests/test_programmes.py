@@ -430,9 +430,13 @@ def test_a_side_that_loses_more_customers_takes_the_verdict_down(tmp_path):
     book = small(tmp_path, enrolled_rows())
     panel = effect.panel(book, enrolled.programme(book))
     panel.degree[:8, -1] = np.nan
-    row = threats.panel_of(book, enrolled.programme(book), panel, "held_out")[0].set_index("threat").loc["attrition"]
+    table, _ = threats.panel_of(book, enrolled.programme(book), panel, "held_out")
+    row = table.set_index("threat").loc["attrition"]
     assert (row["n"], row["of"], bool(row["found"])) == (8, 12, True)
     assert row["size"] == pytest.approx(8 / 12)
+    assert verdict.of("held_out", pd.DataFrame(columns=["check", "measure"]), table).reasons == ("attrition",)
+    told = SimpleNamespace(threats=table, verdict=verdict.Verdict(SUGGESTIVE, ("attrition",)))
+    assert "lost" not in captions.threats(told)  # its points are of customers, not of penetration
 
 
 # wording never exceeds its numbers

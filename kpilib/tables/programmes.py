@@ -40,7 +40,7 @@ def effects(found: Any, currency: str | None = None) -> Html:
     them = SIDES.get(found.against, "others")
     return show(table, [
         text("what", "What"),
-        text("reading", "After"),
+        text("reading", "Read at"),
         Column("n_treated", "In it (n)", count),
         Column("n_against", f"{upper(them)} (n)", count),
         Column("treated_change", "Change of those in it", str),
@@ -57,11 +57,11 @@ def threats(found: Any) -> Html:
     table = found.threats.assign(
         what=[say.THREATS[row["threat"]] for row in rows],
         means=[say.threat(row) for row in rows],
-        shown=[NOTHING if missing(row["size"]) else points(row["size"]) for row in rows],
-        stands=["–" if not row["found"] else "taken out" if row["held_off"] else "stays" for row in rows],
+        shown=[points(row["size"]) if say.of_penetration(row) else NOTHING for row in rows],
+        stands=["not found" if not row["found"] else "taken out" if row["held_off"] else "stays" for row in rows],
     )
     return show(table, [
-        text("what", "What else could explain it"),
+        text("what", "Explanation"),
         Column("shown", "Size, points", str),
         text("means", "What it means"),
         text("stands", "In the comparison"),

@@ -152,9 +152,8 @@ def revenue(found: Any, currency: str | None = None) -> str | None:
     row = effect_of(found, "revenue", "on_average")
     if row is None or missing(row["value"]):
         return None
-    told = (
-        f"Revenue a quarter per customer in it moved by {_amount(row['value'], currency)} against {THEM[found.against]}"
-    )
+    size, more = money(abs(row["value"]), currency, places=0), "more" if row["value"] > 0 else "less"
+    told = f"Revenue a quarter per customer in it moved by {size} {more} than of {THEM[found.against]}"
     if missing(row["low"]):
         return f"{told}; too little is known for an interval."
     clearly = "a clear difference" if clear(row) else "which may be chance"
@@ -254,6 +253,11 @@ def threat(row: Row) -> str:
     if row["threat"] == "regression_to_the_mean" and not row["found"]:
         return "The customers in the programme were not chosen for having little."
     return sentences[row["threat"]]
+
+
+def of_penetration(row: Row) -> bool:
+    """Tell whether a threat's size is in points of penetration; of customers lost, it is not."""
+    return row["threat"] != "attrition" and not missing(row["size"])
 
 
 def clear(row: Row) -> bool:
