@@ -185,6 +185,7 @@ def test_pages_show_a_programme(firms):
     assert "raised penetration, by 13.6 points" in page.get_label()
     assert [each.get_text() for each in page.axes[0].texts] == ["start"]
     assert page.axes[0].lines[-1].get_ydata()[-1] == pytest.approx(at_end(found)["treated_change"])
+    assert "above all what happened anyway, +22.5 points" in captions.threats(found)
     html = tables.threats(found).html
     assert "What happened anyway" in html
     assert "Verdict: controlled" in html

@@ -55,8 +55,8 @@ def note(found: Any) -> str:
 
 def threats(found: Any) -> str:
     """Title the panel of threats by what the largest of them makes."""
-    sized = [say.of_penetration(row) for row in found.threats.to_dict("records")]
-    there = found.threats[found.threats["found"] & sized]
+    rows = found.threats.to_dict("records")
+    there = found.threats[[bool(row["found"] and say.of_penetration(row)) for row in rows]]
     if there.empty:
         return f"What else could explain it: nothing found. Verdict: {found.verdict.word}"
     most = there.loc[there["size"].abs().idxmax()]

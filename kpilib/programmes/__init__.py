@@ -11,6 +11,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import degree as degrees
+from kpilib.measures import queries
 from kpilib.programmes import checks, effect, enrolled, payback, staggered, threats, verdict
 from kpilib.programmes.effect import Difference, Panel
 from kpilib.programmes.enrolled import HELD_OUT, OTHERS, Programme, names
@@ -140,7 +141,8 @@ def _against(book: Book, programme: Programme) -> str | None:
         return None
     if programme.held_out:
         return HELD_OUT
-    enough = len(book.table("accounts")) - len(programme.members) >= enrolled.fewest_accounts(book)
+    everyone = int(queries.fetch(book, "SELECT count(*) AS n FROM accounts")["n"].iloc[0])
+    enough = everyone - len(programme.members) >= enrolled.fewest_accounts(book)
     return OTHERS if enough else None
 
 
