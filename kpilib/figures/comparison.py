@@ -159,6 +159,8 @@ def _level(axes: Axes, place: float, level: float, ink: str, cut: bool) -> None:
 def _step(axes: Axes, place: float, row: Mapping[str, Any], begins: float, ends: float) -> None:
     """Draw a part: up or down, filled where its interval leaves out zero."""
     ink = GOOD if ends >= begins else BAD
+    if row["about"] != "same customers":
+        ink = MUTED  # who is counted, and what is on sale: neither is a success or a failure
     clear = not missing(row["low"]) and tone(row["low"], row["high"]) != MUTED
     axes.bar(
         place, abs(ends - begins), bottom=min(begins, ends), width=0.72, lw=1.2, ec=ink, color=ink if clear else "white"

@@ -160,8 +160,14 @@ def _computed_prose(text: str) -> str:
 
 
 def _in_words(name: str) -> str:
-    """Turn a file's name into words."""
-    words = name.replace("_", " ").strip()
+    """Turn a file's name into words; quarters keep their capital.
+
+    Example
+    -------
+    >>> _in_words("compared_with_2017q3")
+    'Compared with 2017Q3'
+    """
+    words = re.sub(r"\b(\d{4})q([1-4])\b", r"\1Q\2", name.replace("_", " ").strip())
     return words[:1].upper() + words[1:]
 
 

