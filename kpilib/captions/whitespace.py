@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import are, count, missing, money, per_cent, plural, quarter
+from kpilib.written import count, have, missing, money, per_cent, plural, quarter
 
 
 def map_title(picture: pd.DataFrame, whole: float | None = None) -> str:
@@ -17,7 +17,8 @@ def map_title(picture: pd.DataFrame, whole: float | None = None) -> str:
     if missing(whole) or not whole:
         return f"The {plural(len(shown), 'customer')} with most still to buy"
     share = per_cent(shown["total"].sum() / whole, 0)
-    return f"{plural(len(shown), 'customer')} {are(len(shown))} worth {share} of all that could be sold next"
+    whose = f"{count(len(shown))} of {plural(shown['counted'].iloc[0], 'customer')}"
+    return f"{whose} {have(len(shown))} {share} of what the next quarter could bring"
 
 
 def map_subtitle(kind: str, label: str, currency: str | None = None) -> str:
@@ -38,7 +39,7 @@ def map_note(picture: pd.DataFrame, products: int) -> str:
     return (
         f"The {count(shown)} of {count(picture['counted'].iloc[0])} customers, and the {count(columns)} of "
         f"{plural(products, 'product')}, with most to gain; totals are over all products. Products from most to least "
-        "widely held. The whole map is in the table beside the page."
+        "widely held."
     )
 
 

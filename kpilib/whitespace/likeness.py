@@ -15,6 +15,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 SHRINK = 10  # accounts that a confidence is drawn towards the overall share by
+LEAD_SHRINK = 100  # slots that holders' rate is drawn towards everybody's by
+CLEAR = 6  # standard deviations from which on a lead is no accident of many pairs
 RATE_SHRINK = 20  # slots that a product's rate is drawn towards the rate of all by
 LARGE = 50  # products from which on EASE and cosine add to the ranking
 EDGE = 1e-4
@@ -110,11 +112,26 @@ def cosine(counts: Counts) -> Array:
 def names(products: int, looks_back: bool) -> tuple[str, ...]:
     """Name the signs, in the order of :func:`signs`."""
     large = products >= LARGE
-    own = (*(() if large else ("rate",)), "share", "breadth", "confidence", "lift")
+    own = (*(() if large else ("rate",)), "share", "breadth", "confidence", "lift", *(() if large else ("leads",)))
     return (*own, *(("had", "gained") if looks_back else ()), *(("ease", "cosine") if large else ()))
 
 
-def signs(held: Array, before: Array | None, counts: Counts, rate: Array, strength: float) -> Iterator[Array]:
+def leads(opened: Array, filled: Array, rate: Array) -> Array:
+    """How much likelier holders of the row's product bought the column's than others did (logs, shrunk; 0 is alike).
+
+    ``opened`` and ``filled`` count slots of the column's product open, or filled, at holders of the row's.
+    """
+    shrunk = (filled + LEAD_SHRINK * rate) / (opened + LEAD_SHRINK)
+    spread = np.sqrt(np.maximum(opened * rate * (1 - rate), EDGE))
+    clear = (filled - opened * rate) / spread >= CLEAR
+    told = np.where(clear, np.log(np.maximum(shrunk, EDGE)) - np.log(np.maximum(rate, EDGE)), 0.0)
+    np.fill_diagonal(told, 0.0)
+    return told
+
+
+def signs(
+    held: Array, before: Array | None, counts: Counts, rate: Array, lead: Array, strength: float
+) -> Iterator[Array]:
     """Give one array after the other, accounts by products or one that spreads to that.
 
     In a large catalogue the share that holds a product stands for its rate: the rates of so many products in one
@@ -128,6 +145,8 @@ def signs(held: Array, before: Array | None, counts: Counts, rate: Array, streng
         Of accounts at the same quarter.
     rate
         Share of open slots of each product that are filled in a quarter.
+    lead
+        As :func:`leads` gives it: that one product is bought after another has a direction, which likeness lacks.
     strength
         Of EASE.
     """
@@ -143,6 +162,8 @@ def signs(held: Array, before: Array | None, counts: Counts, rate: Array, streng
     logs = np.log(sure)
     yield logs - np.log1p(-sure)
     yield logs - np.log(share)
+    if not large:
+        yield has @ lead.astype(np.float32)
     if before is not None:
         yield (before & ~held).astype(np.float32)
         yield np.log1p((held & ~before).sum(1, keepdims=True, dtype=np.float32))

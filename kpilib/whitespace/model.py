@@ -14,6 +14,7 @@ from kpilib.whitespace import likeness
 from kpilib.whitespace.likeness import Array, Counts
 
 FOLDS = 5
+RIDGE = 0.03  # per slot filled: signs of products, alike among few products, must not outweigh each other
 STRENGTHS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 
 
@@ -38,15 +39,16 @@ class Window:
 class Model:
     """A fitted model: how much each sign weighs, and what it rests on.
 
-    ``rate`` (0 to 1) is each product's share of open slots filled in a quarter, drawn towards that of all; ``known``
-    tells the products that somebody could hold in those quarters: of the others nothing can be learned. ``strength``
-    of EASE is 0 where it has no part.
+    ``rate`` (0 to 1) is each product's share of open slots filled in a quarter, drawn towards that of all; ``lead`` as
+    :func:`kpilib.whitespace.likeness.leads`; ``known`` tells the products that somebody could hold in those quarters:
+    of the others nothing can be learned. ``strength`` of EASE is 0 where it has no part.
     """
 
     signs: tuple[str, ...]
     weights: Array
     constant: float
     rate: Array
+    lead: Array
     known: Array
     strength: float
     slots: int
@@ -62,14 +64,16 @@ def fit(windows: Sequence[Window]) -> Model | None:
     if not 0 < filled.sum() < opened.sum():
         return None
     strength = _strength(windows[-1]) if opened.shape[1] >= likeness.LARGE else 0.0
-    seen = [_seen(window, opened, filled, strength) for window in windows]
+    after = _after(windows)
+    seen = [_seen(window, opened, filled, after, strength) for window in windows]
     signs, bought = np.concatenate([each for each, _ in seen]), np.concatenate([each for _, each in seen])
     weights, constant = _logistic(signs, bought)
     looks_back = windows[0].before is not None
     named = likeness.names(opened.shape[1], looks_back)
     known = np.any([each.possible.any(0) for each in windows], axis=0)
     rate = likeness.rates(opened.sum(0), filled.sum(0))
-    return Model(named, weights, constant, rate, known, strength, int(opened.sum()), int(filled.sum()))
+    lead = likeness.leads(*after.sum(1), rate)
+    return Model(named, weights, constant, rate, lead, known, strength, int(opened.sum()), int(filled.sum()))
 
 
 def chances(model: Model, held: Array, before: Array | None, counts: Counts) -> Array:
@@ -92,7 +96,7 @@ def chances(model: Model, held: Array, before: Array | None, counts: Counts) -> 
 
 def _signs(model: Model, held: Array, before: Array | None, counts: Counts):
     before = before if "had" in model.signs else None
-    return likeness.signs(held, before, counts, model.rate, model.strength)
+    return likeness.signs(held, before, counts, model.rate, model.lead, model.strength)
 
 
 def _sums(windows: Sequence[Window]) -> tuple[Array, Array]:
@@ -104,7 +108,20 @@ def _sums(windows: Sequence[Window]) -> tuple[Array, Array]:
     return opened, filled
 
 
-def _seen(window: Window, opened: Array, filled: Array, strength: float) -> tuple[Array, Array]:
+def _after(windows: Sequence[Window]) -> Array:
+    """Count slots open, and filled, at holders of each product: 2 by folds by products by products."""
+    size = windows[0].held.shape[1]
+    total = np.zeros((2, FOLDS, size, size))
+    for each in windows:
+        for fold in range(FOLDS):
+            mine = each.fold == fold
+            has = each.held[mine].astype(np.float32).T
+            total[0, fold] += has @ each.open[mine].astype(np.float32)
+            total[1, fold] += has @ each.bought[mine].astype(np.float32)
+    return total
+
+
+def _seen(window: Window, opened: Array, filled: Array, after: Array, strength: float) -> tuple[Array, Array]:
     """Give the signs of every open slot of a window, from the other folds, and whether it was filled."""
     everyone = likeness.counted(window.held, window.possible)
     parts = []
@@ -113,8 +130,9 @@ def _seen(window: Window, opened: Array, filled: Array, strength: float) -> tupl
         held, before = window.held[mine], None if window.before is None else window.before[mine]
         others = everyone.less(likeness.counted(held, window.possible[mine]))
         rate = likeness.rates(opened.sum(0) - opened[fold], filled.sum(0) - filled[fold])
+        lead = likeness.leads(*(after.sum(1) - after[:, fold]), rate)
         at = window.open[mine]
-        signs = likeness.signs(held, before, others, rate, strength)
+        signs = likeness.signs(held, before, others, rate, lead, strength)
         columns = [np.broadcast_to(sign, held.shape)[at] for sign in signs]
         parts.append((np.stack(columns, 1), window.bought[mine][at]))
     return np.concatenate([each for each, _ in parts]), np.concatenate([each for _, each in parts])
@@ -126,7 +144,9 @@ def _logistic(signs: Array, bought: Array) -> tuple[Array, float]:
     middle, spread = signs.mean(0, dtype=np.float64), signs.std(0, dtype=np.float64)
     spread[spread < 1e-6] = np.inf  # a sign that never differs says nothing
     scaled = (signs - middle) / spread
-    fitted = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=100).fit(scaled, bought)
+    fitted = LogisticRegression(C=1 / (RIDGE * bought.sum()), solver="newton-cholesky", max_iter=100).fit(
+        scaled, bought
+    )
     weights = fitted.coef_[0] / spread
     return weights, float(fitted.intercept_[0] - weights @ middle)
 

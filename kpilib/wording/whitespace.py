@@ -44,7 +44,7 @@ def answer(
     share = per_cent(one["whitespace"] / one["possible"])
     level = (
         f"{when}, there {are(one['whitespace'])} {plural(one['whitespace'], 'case')} in which a customer could buy a "
-        f"product and does not have it ({share} of all it could)."
+        f"product and does not have it ({share} of all that could be had)."
     )
     return said(lead, level, _all_of_it(total, currency))
 
@@ -75,7 +75,7 @@ def reason(row: Row) -> str:
     Example
     -------
     >>> print(reason({"like_a": "A", "like_b": "B", "having": 214, "share": 0.62, "share_all": 0.41, "state": "open"}))
-    Of 214 customers with A and B, 62% have it; of all who could, 41%
+    Of 214 customers with A and B, 62% have it (of all: 41%)
     """
     parts = []
     if not missing(row.get("last_held")):
@@ -84,11 +84,11 @@ def reason(row: Row) -> str:
         parts.append("an offer was lost")
     everyone = per_cent(row["share_all"], 0)
     if missing(row.get("like_a")):
-        parts.append(f"widely held: {everyone} of all who could have it")
+        parts.append(f"{everyone} of all customers have it")
     else:
         both = " and ".join(name(row[each], most=30) for each in ("like_a", "like_b") if not missing(row[each]))
         who = plural(row["having"], "customer")
-        parts.append(f"of {who} with {both}, {per_cent(row['share'], 0)} have it; of all who could, {everyone}")
+        parts.append(f"of {who} with {both}, {per_cent(row['share'], 0)} have it (of all: {everyone})")
     return upper("; ".join(parts))
 
 
@@ -116,8 +116,8 @@ def trust(test: Any, no_chance: str | None) -> list[str]:
         return [NO_CHANCE[no_chance]]
     if test is None:
         return [
-            "The list could not be tried on an earlier quarter: that takes three complete quarters in a row. Its "
-            "chances are untested, and no money is put beside them."
+            "The list could not be tried on an earlier quarter: that takes three complete quarters in a row, and "
+            "purchases in the last. Its chances are untested, and no money is put beside them."
         ]
     return [tried(test), beside_popularity(test), by_product(test), honest(test)]
 
@@ -172,6 +172,16 @@ def launched(new: tuple[str, ...]) -> str | None:
     if not new:
         return None
     return f"{several(new)} {have(len(new))} no chance yet: launched since the quarters that chances are learned from."
+
+
+def no_owner(calls: pd.DataFrame) -> str | None:
+    """Say that nobody is named to make the calls, or that some calls have nobody."""
+    if calls.empty:
+        return None
+    if calls["owner"].isna().all():
+        return "The engagement names no owner of customers (accounts.columns.owner), so calls have none."
+    blank = int((calls["owner"] == "(not given)").sum())
+    return f"{count(blank)} of {plural(len(calls), 'call')} {have(blank)} no owner." if blank else None
 
 
 def not_cause() -> str:

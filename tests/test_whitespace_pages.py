@@ -1,0 +1,176 @@
+"""What the chapter on whitespace says and draws, also where there is little to say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from kpilib import kept, whitespace
+from kpilib.captions import whitespace as captions
+from kpilib.figures import whitespace as figures
+from kpilib.publish import read_answer
+from kpilib.tables import whitespace as tables
+from kpilib.whitespace.tried import BackTest
+from kpilib.wording import whitespace as say
+
+NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "5_whitespace.ipynb"
+
+
+def back_test(**changes) -> BackTest:
+    names = ("precision_1", "precision_k", "recall_k", "map", "map_ahead", "map_low", "map_high", "auc_product",
+             "auc_low", "auc_high", "brier", "ece")  # fmt: skip
+    rows = [[0.6, 0.4, 0.7, 0.69, 0.03, 0.02, 0.04, 0.68, 0.66, 0.7, 0.09, 0.01],
+            [0.5, 0.4, 0.6, 0.66, np.nan, np.nan, np.nan, 0.5, 0.5, 0.5, np.nan, np.nan],
+            [0.2, 0.2, 0.3, 0.36, -0.3, -0.31, -0.28, 0.5, 0.48, 0.52, np.nan, np.nan]]  # fmt: skip
+    methods = pd.DataFrame(rows, columns=names)
+    methods.insert(0, "method", ["model", "popularity", "random"])
+    bins = pd.DataFrame({"slots": [50, 50], "chance": [0.1, 0.3], "bought": [0.08, 0.32]})
+    told = {"as_of": "2025Q3", "judged": "2025Q4", "k": 3, "accounts": 90, "bought_something": 40}
+    told |= {"slots": 100, "filled": 40, "chance": 0.2, "realised": 0.21, "verdict": "better"}
+    told |= {"methods": methods, "calibration": bins}
+    return BackTest(**(told | changes))
+
+
+def call(**changes) -> dict:
+    row = {"account_id": "<b>A</b>", "name": None, "owner": "Kim", "product_id": "x & y", "family": None}
+    row |= {"state": "open", "chance": 0.14, "score": 0.14, "value": Decimal("14.00"), "typical": Decimal(100)}
+    row |= {"alike": 20, "like_a": "P", "like_b": None, "having": 214, "hold": 133, "share": 0.62, "share_all": 0.41}
+    row |= {"last_held": None}
+    return row | changes
+
+
+def test_reasons_have_their_numbers():
+    assert say.reason(call()) == "Of 214 customers with P, 62% have it (of all: 41%)"
+    assert say.reason(call(last_held="2025Q1", like_a=None)) == "Had it until Q1 2025; 41% of all customers have it"
+    assert say.reason(call(state="lost offer", like_b="Q")).startswith(
+        "An offer was lost; of 214 customers with P and Q"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("better", "better than popularity does"),
+        ("as good", "naming the most popular product they lack is as good"),
+        ("worse", "naming the most popular product they lack is better"),
+        (None, "cannot be told"),
+    ],
+)
+def test_the_page_says_whether_the_list_beats_popularity(verdict, said):
+    assert said in say.beside_popularity(back_test(verdict=verdict))
+
+
+def test_chances_that_did_not_come_true_carry_no_money():
+    wrong = back_test(chance=0.5)
+    assert not wrong.calibrated
+    assert "cannot be taken at their word, so no money" in say.honest(wrong)
+    assert captions.calibration(wrong).startswith("Chances did not come true")
+    assert "can be taken at their word" in say.honest(back_test())
+    assert not back_test(filled=29).calibrated
+
+
+def test_without_a_back_test_the_page_says_what_it_takes():
+    assert "three complete quarters" in say.trust(None, None)[0]
+    assert "Fewer than two quarters" in say.trust(None, "one quarter only")[0]
+    assert "Nobody bought anything new" in say.trust(None, "nothing bought")[0]
+    assert len(say.trust(back_test(), None)) == 4
+
+
+def test_answers_where_there_is_nothing_to_sell():
+    empty = pd.DataFrame(columns=list(call()))
+    slots = pd.DataFrame({"accounts": [1], "possible": [2], "held": [2], "whitespace": [0]})
+    assert "has all it could buy" in say.answer(slots, empty, None, "2025Q4", None)[0]
+    assert "could buy any product" in say.answer(slots.iloc[:0], empty, None, "2025Q4", None)[0]
+    blocked = slots.assign(held=1, whitespace=1)
+    assert "no case is open to us" in say.answer(blocked, empty, None, "2025Q4", None)[0]
+    one = pd.DataFrame([call(value=None)])
+    assert "about 0.1 would buy" in say.answer(blocked, one, None, "2025Q4", None)[0]
+    assert "without a chance" in say.answer(blocked, one.assign(chance=np.nan), None, "2025Q4", None)[0]
+    assert "worth EUR 14" in say.answer(blocked, pd.DataFrame([call()]), None, "2025Q4", "EUR")[0]
+
+
+def test_owners_that_are_missing_are_told():
+    calls = pd.DataFrame([call(), call(owner="(not given)")])
+    assert say.no_owner(calls) == "1 of 2 calls has no owner."
+    assert say.no_owner(calls.iloc[:1]) is None
+    assert "names no owner" in say.no_owner(calls.assign(owner=None))
+
+
+def test_why_not_is_told_by_share():
+    found = pd.DataFrame({"reason": ["dropped", None], "slots": [27, 73]})
+    assert say.why_not(found) == "In 27% they had it before and dropped it; of the other 73% the data do not say."
+    assert say.why_not(found.iloc[:1]) == "In 100% they had it before and dropped it."
+    assert "cannot say why" in say.why_not(found.iloc[1:])
+    assert say.why_not(found.iloc[:0]) is None
+
+
+def test_calls_are_escaped_and_show_owner_reason_chance_and_value():
+    page = tables.calls(pd.DataFrame([call()]), ["because"], "EUR").html
+    for part in ("&lt;b&gt;A&lt;/b&gt;", "Kim", "x &amp; y", "because", ">14<", "14.00", "Value, EUR"):
+        assert part in page
+    bare = tables.calls(pd.DataFrame([call(chance=np.nan, value=None, owner=None)]), ["because"]).html
+    assert "Chance" not in bare
+    assert "Owner" not in bare
+    assert "no call" in tables.calls(pd.DataFrame(columns=list(call())), []).html
+    assert "+0.030" in tables.methods(back_test()).html
+
+
+def test_the_map_draws_every_state():
+    shown = ["held", "open", "pipeline", "lost offer", "blocked", "not possible"]
+    rows = [{"account_id": f"A{n}", "name": None, "product_id": f"p{m}", "share": 0.5, "state": shown[(n + m) % 6],
+             "amount": 1.0 + n + m if shown[(n + m) % 6] in ("open", "pipeline", "lost offer") else np.nan,
+             "total": 30.0 - n, "counted": 8} for n in range(8) for m in range(6)]  # fmt: skip
+    picture = pd.DataFrame(rows)
+    for kind in ("money", "chance", "likeness"):
+        page = figures.whitespace(picture, kind, "Title", "Subtitle", captions.map_note(picture, 9))
+        drawn = page._repr_svg_()
+        for words in ("has it", "offer running", "offer lost", "must not be sold", "could not have it"):
+            assert words in drawn
+    assert captions.map_title(picture, 1000.0) == "8 of 8 customers have 21% of what the next quarter could bring"
+    assert "nothing left" in figures.whitespace(picture.iloc[:0], "money", "T", "S", "").get_label()
+    assert "Share bought" in figures.calibration(back_test().calibration, "T", "S", "N").get_label()
+
+
+def grown(accounts: int, products: int) -> list[str]:
+    dice = np.random.default_rng(5)
+    held, texts = dice.random((accounts, products)) < 0.3, []
+    for _ in range(4):
+        texts.append(" ".join(f"A{r}" + f" A{r}p{p}" * bool(h) for (r, p), h in np.ndenumerate(held)))
+        held = (held | (dice.random(held.shape) < 0.2)) & (dice.random(held.shape) > 0.1)
+    return texts
+
+
+CLIENTS = {
+    "one account": (["Ax", "Ax", "Ax By"], {"products": ["x", "y"]}),
+    "one product": (["A Bx", "Ax Bx", "A Bx"], {"products": ["x"]}),
+    "all held": (["Ax Ay"] * 3, {}),
+    "nothing held": (["A B"] * 3, {"products": ["x", "y"]}),
+    "nobody may buy": (["Ax- Bx-"] * 3, {"products": ["x"]}),
+    "one quarter": (["Ax Ay Bx C"], {"products": ["x", "y", "z"]}),
+    "two quarters": (["Ax Ay Bx C", "Ax Ay Bx By C"], {"products": ["x", "y", "z"]}),
+    "enough": (
+        grown(60, 5),
+        {"products": [f"p{n}" for n in range(5)], "attributes": {"owner": {"A1": "Kim", "A2": " "}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_chapter_runs_whatever_the_client(name, book, tmp_path, monkeypatch):
+    quarters, options = CLIENTS[name]
+    one = book(*quarters, **options)
+    monkeypatch.setattr(kept, "open_book", lambda _: one)
+    names = {"display": lambda _: None}
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source.replace("../reports/explored", str(tmp_path)), names)
+    answer = read_answer(tmp_path)
+    assert answer["headline"].endswith(".")
+    assert "nan" not in str(answer).lower().replace("(not given)", "")
+    assert (names["test"] is not None) == (name == "enough")
+    assert len(names["calls"]) == len(whitespace.ranked(one, one.default_quarter(), most=10))
