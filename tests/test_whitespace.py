@@ -149,7 +149,7 @@ def test_signs_of_an_account_do_not_know_what_it_bought():
     one = window(quarters[1], quarters[2], quarters[0])
     mine = one.fold == 2
     other = replace(one, bought=np.where(mine[:, None], one.open, one.bought))
-    signs = [model._seen(each, *model._sums([each]), 0.0)[0] for each in (one, other)]
+    signs = [model._seen(each, *model._sums([each]), model._after([each]), 0.0)[0] for each in (one, other)]
     rows = np.concatenate([np.full(one.open[one.fold == fold].sum(), fold) for fold in range(5)])
     assert np.array_equal(signs[0][rows == 2], signs[1][rows == 2])
     assert not np.array_equal(signs[0][rows == 1], signs[1][rows == 1])
