@@ -80,7 +80,9 @@ def test_judged_by_scikit_learn_as_well():
     fitted = model.fit([journey.window(active, found, 2)])
     chance = model.chances(fitted, late.held, late.before, likeness.counted(late.held, late.possible))
     row = tried.judge(fitted, late).methods.iloc[0]
-    assert row["brier"] == pytest.approx(brier_score_loss(late.bought[late.open], chance[late.open]), abs=1e-9)
+    assert row["brier"] == pytest.approx(
+        brier_score_loss(late.bought[late.open], chance[late.open].astype(float)), abs=1e-9
+    )
     areas = [roc_auc_score(late.bought[o, j], chance[o, j]) for j, o in enumerate(late.open.T)
              if late.bought[o, j].sum() >= 5 and (~late.bought[o, j]).sum() >= 5]  # fmt: skip
     assert row["auc_product"] == pytest.approx(np.mean(areas))
