@@ -24,6 +24,9 @@ format: $(READY) ## Put code and notebooks into the house form
 
 proofs: $(READY) ## Benchmarks and simulations, minutes long; prints the tables of the README
 	.venv/bin/python -m tests.benchmarks
+	.venv/bin/python -m tests.benchmarks.comparison
+	.venv/bin/python -m tests.benchmarks.segments
+	.venv/bin/python -m tests.benchmarks.whitespace
 	.venv/bin/python -m tests.benchmarks.simulations
 
 lab: $(READY) ## Open the notebooks in JupyterLab
