@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ PRESENTERS = ("written", "wording", "captions", "tables", "printed", "figures")
 MOST_LINES = 350
 
 
+@cache
 def drawn() -> list[str]:
     """The modules in the order of the drawing."""
     lines = [line for line in kpilib.__doc__.splitlines() if line.startswith("    ")]
@@ -28,12 +30,14 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = {name_of(path): path for path in LIBRARY.rglob("*.py")}
     bare = [name for name, path in found.items() if not ast.parse(path.read_text()).body[1:]]
     return {name: path for name, path in found.items() if name and name not in bare}
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The kit's own modules that a module imports, at its top or within."""
     known, found = modules(), set()

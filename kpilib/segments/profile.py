@@ -98,7 +98,7 @@ def shares_apart(found: pd.DataFrame, level: float = LEVEL) -> tuple[pd.Series, 
     Example
     -------
     >>> groups = {"held": [56], "possible": [70], "others_held": [48], "others_possible": [80]}
-    >>> [round(each[0], 4) for each in shares_apart(pd.DataFrame(groups))]
+    >>> [round(float(each[0]), 4) for each in shares_apart(pd.DataFrame(groups))]
     [0.0524, 0.3339]
     """
     z = float(ndtri((1 + level) / 2))
