@@ -29,8 +29,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     segments.classes  segments.profile  segments.moves  segments
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
-    actions.chosen  actions.followed  actions.plan                       who to call, and what came of it
-    actions.workbook  actions.record
+    actions.candidates  actions.chosen  actions.followed                 who to call, and what came of it
+    actions.plan  actions.workbook  actions.record
     ledger  trace                                                        tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
     figures.style  figures.marks  figures.ladders  figures
@@ -50,7 +50,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     tables.comparison  figures.comparison
     wording.programmes  captions.programmes
     tables.programmes  figures.programmes
-    appendix                                                             cards with a client's figures
+    appendix  calls                                                      cards with a client's figures; the call list
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     samples.firms  samples.technology  samples.software                  invented firms whose truth is known

@@ -1,4 +1,4 @@
-"""The command line: ``kpi check | measure | trace | report | issue | diff | cards | card``.
+"""The command line: ``kpi check | measure | trace | report | issue | diff | actions | cards | card``.
 
 Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a fault of the kit itself.
 """
@@ -150,6 +150,50 @@ def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
         click.echo(printed.restatement(found))
+
+
+@kpi.command()
+@ENGAGEMENT
+@QUARTER
+@click.option("--per-owner", type=click.IntRange(1), default=25, show_default=True, metavar="N", help="Most calls.")
+@click.option("--per-account", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Most calls.")
+@click.option("--per-product", type=click.IntRange(1), metavar="N", help="Most calls; without it no limit.")
+@click.option("--hold-out", type=float, default=0.2, show_default=True, metavar="SHARE", help="Customers left alone.")
+@click.option("--seed", default="", metavar="TEXT", help="Of the draw; the same text draws the same customers.")
+@click.option("--by-owner", is_flag=True, help="Write a workbook for every owner as well.")
+@click.option("--target", type=float, metavar="SHARE", help="Say what this degree takes; issue nothing.")
+@click.option("--follow-up", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="A filled workbook.")
+def actions(
+    engagement: Path,
+    quarter: str | None,
+    per_owner: int,
+    per_account: int,
+    per_product: int | None,
+    hold_out: float,
+    seed: str,
+    by_owner: bool,
+    target: float | None,
+    follow_up: tuple[Path, ...],
+) -> None:
+    """Issue the call list of a quarter, say what a target takes, or tell what came of the calls."""
+    from kpilib import calls
+    from kpilib.actions import record
+    from kpilib.actions.chosen import Limits
+
+    if follow_up and target is not None:
+        raise click.UsageError("--target plans ahead and --follow-up looks back: give one of them.")
+    book = _open(engagement)
+    if follow_up:
+        click.echo(calls.follow_up(book, quarter, follow_up))
+        return
+    at, limits = book.quarter(quarter or book.default_quarter()).label, Limits(per_owner, per_account, per_product)
+    if target is not None:
+        click.echo(calls.planned(book, at, target, limits))
+        return
+    drawn, before = calls.draw(book, at, limits, hold_out, seed)
+    click.echo(before)
+    record.keep(book, drawn, by_owner)
+    click.echo(f"\nWritten: {drawn.folder / 'calls.xlsx'}")
 
 
 @kpi.command()

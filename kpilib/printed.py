@@ -147,11 +147,11 @@ def card(told: Any, client: str | None = None) -> str:
         card, sentences, parts and answers (``appendix.Told``).
     """
     its = told.card
-    parts = [f"{its.name}\n{'=' * len(its.name)}", _wrapped(its.says), _wrapped(upper(its.formula))]
+    parts = [f"{its.name}\n{'=' * len(its.name)}", wrapped(its.says), wrapped(upper(its.formula))]
     if client is not None:
         here = told.sentences or ("No figure is shown on this card yet.",)
         values = aligned([[f"  {upper(plain(what))}", value] for what, value in told.parts])
-        parts.append(_section(f"At {plain(client)}", "\n".join([*map(_wrapped, here), *filter(None, [values])])))
+        parts.append(_section(f"At {plain(client)}", "\n".join([*map(wrapped, here), *filter(None, [values])])))
     for field, words in WORDS.items():
         if field == "related":
             parts += [*_card_bands(its), *_clarified(its)]
@@ -165,7 +165,7 @@ def _attribute(told: Any, field: str) -> str:
     value = getattr(told.card, field)
     if field in LISTS:
         return "\n".join(map(_item, value))
-    return _wrapped(", ".join(value) if field in INLINE else value)
+    return wrapped(", ".join(value) if field in INLINE else value)
 
 
 def _card_bands(its: Any) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _card_bands(its: Any) -> Iterator[str]:
         named = zip(each.bands, band_ranges(limits), strict=True)
         rows = aligned([[f"  {band.name}", where, band.reading] for band, where in named])
         made = f" Made for up to {each.most_products} products." if each.most_products else ""
-        note = _wrapped(f"For {each.denominator} as denominator only. Source: {each.source}.{made}")
+        note = wrapped(f"For {each.denominator} as denominator only. Source: {each.source}.{made}")
         yield _section(f"Bands: {each.name}", f"{rows}\n{note}")
 
 
@@ -189,7 +189,8 @@ def _section(heading: str, body: str) -> str:
     return f"{heading}\n{'-' * len(heading)}\n{body}"
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
+    """Break a sentence at the width of a terminal."""
     return textwrap.fill(text, WIDTH)
 
 

@@ -124,11 +124,13 @@ def test_the_lift_that_is_stated_is_found_four_times_in_five():
     assert 0.74 < found.mean() < 0.86
 
 
-def test_without_chances_or_without_a_control_no_lift_is_stated():
+def test_without_a_control_no_lift_is_stated_and_without_chances_the_largest():
     rows = many(20).assign(arm=LISTED)
     assert chosen.detectable(rows).lift is None
     rows["arm"] = chosen.held_back(rows, 0.3, "seed")
-    assert chosen.detectable(rows.assign(chance=np.nan)).lift is None
+    anything = chosen.detectable(rows.assign(chance=np.nan))
+    assert anything.expected is None
+    assert anything.lift >= chosen.detectable(rows.assign(chance=0.5)).lift
 
 
 # --- What came of it ------------------------------------------------------------------------
@@ -222,8 +224,8 @@ def test_a_clients_text_is_never_a_formula(sent):
     [
         ({"C4": "Z"}, None, "another customer or product", ["not contacted"] * 3),
         ({"A4": "Q-9"}, None, "not issued", ["not contacted"] * 3),
-        ({"A4": "Q-1"}, None, "stand twice", ["not contacted"] * 3),
-        ({"J3": "won"}, 4, "1 calls are missing", ["won", "not contacted", "not contacted"]),
+        ({"A4": "Q-1"}, None, "stands twice", ["not contacted"] * 3),
+        ({"J3": "won"}, 4, "1 call is missing", ["won", "not contacted", "not contacted"]),
         ({"J4": "spoke to them, nice people"}, None, "none of the words", ["not contacted"] * 3),
     ],
 )

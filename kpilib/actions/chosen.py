@@ -16,6 +16,7 @@ NO_OWNER = "(no owner)"
 LISTED, HELD_BACK = "listed", "held back"
 POWER = 0.8
 ROUNDS = 20
+MOST_VARIANCE = 0.25  # of a share, which it has at one half
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class Limits:
     per_product: int | None = None
 
 
+USUAL = Limits(per_owner=25)  # two calls a week
+
+
 @dataclass(frozen=True)
 class Detectable:
     """The smallest lift of the share of calls closed that the control can tell from chance, four times in five.
 
-    ``lift`` is a difference of shares, None where either side has fewer than two accounts or chances are unknown.
+    ``lift`` is a difference of shares, None where either side has fewer than two accounts. Where chances are unknown
+    (``expected`` is None) it is the one that would be told whatever share of calls closes.
     """
 
     listed: int
@@ -46,8 +51,9 @@ def chosen(candidates: pd.DataFrame, limits: Limits, share_held_back: float = 0.
     Parameters
     ----------
     candidates
-        One row per open slot: account_id, product_id, owner, chance, value (missing where unknown). Those of most
-        value come first, then those of most chance; equal ones by account and product.
+        One row per open slot: account_id, product_id, owner, chance, value (missing where unknown), and score where
+        there is one. Those of most value come first, then of most chance, then of the highest score; equal ones by
+        account and product.
     share_held_back
         The list is made so much longer that owners keep their number of calls after the control is taken out.
 
@@ -57,8 +63,9 @@ def chosen(candidates: pd.DataFrame, limits: Limits, share_held_back: float = 0.
     """
     rows = candidates.assign(owner=_owners(candidates["owner"]))
     rows = rows.assign(_value=pd.to_numeric(rows["value"]).astype(float), _chance=pd.to_numeric(rows["chance"]))
-    order = ["_value", "_chance", "account_id", "product_id"]
-    rows = rows.sort_values(order, ascending=[False, False, True, True], na_position="last", kind="stable")
+    order = ["_value", "_chance", *[each for each in ("score",) if each in rows], "account_id", "product_id"]
+    down = [each not in ("account_id", "product_id") for each in order]
+    rows = rows.sort_values(order, ascending=[not each for each in down], na_position="last", kind="stable")
     most = [
         None if limits.per_owner is None else floor(limits.per_owner / (1 - share_held_back)),
         limits.per_account,
@@ -97,9 +104,11 @@ def detectable(rows: pd.DataFrame, level: float = 0.95) -> Detectable:
     """
     chance = pd.to_numeric(rows["chance"])
     sizes = [rows.loc[rows["arm"] == each, "account_id"].nunique() for each in (LISTED, HELD_BACK)]
-    if min(sizes) < 2 or chance.isna().any():
+    if min(sizes) < 2:
         return Detectable(*sizes, None, None)
     certain = float(ndtri((1 + level) / 2) + ndtri(POWER))
+    if chance.isna().any():
+        return Detectable(*sizes, None, certain * sqrt(sum(MOST_VARIANCE / size for size in sizes)))
     lift = 0.0
     for _ in range(ROUNDS):  # a lift makes the listed side vary more, and so raises itself a little
         parts = (_variance(rows, chance, each) for each in (lift, 0.0))

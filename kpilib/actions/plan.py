@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from kpilib import peers, targets
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import change, counts, degree, queries
@@ -41,6 +42,39 @@ class Plan:
     probability: float | None
 
 
+@dataclass(frozen=True)
+class Aim:
+    """What to plan for: a degree one quarter on.
+
+    ``final`` is the engagement's target and ``quarter`` when it is due, ``quarters_left`` and ``per_quarter`` the way
+    there. Without one, ``quarter`` is None and ``final`` the level that the best quarter of accounts reach.
+    """
+
+    target: float
+    final: float
+    quarter: str | None
+    quarters_left: int | None
+    per_quarter: float | None
+
+
+def aim(book: Book, quarter: str) -> Aim | None:
+    """Find what to plan for after a quarter: the next target above today's degree, or the level of the best quarter.
+
+    Of a target several quarters away, the step that the next quarter must make. None where the degree is undefined or
+    nothing higher is known to be reached by a quarter of the accounts.
+    """
+    now = degree.of(book, quarter).mean
+    if now is None:
+        return None
+    ahead = targets.path(book, quarter)
+    ahead = ahead[(ahead["kpi"] == "account_penetration_degree") & ahead["segment"].isna() & ahead["owner"].isna()]
+    for row in ahead[ahead["per_quarter"] > 0].to_dict("records"):
+        step = float(row["per_quarter"])
+        return Aim(now + step, float(row["target"]), row["quarter"], int(row["quarters_left"]), step)
+    level = peers.percentile(counts.pairs(book, quarters=[quarter]), peers.QUARTILE)
+    return Aim(float(level), float(level), None, None, None) if level is not None and level > now else None
+
+
 def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, listed: pd.DataFrame) -> Plan:
     """Plan the mean degree one quarter after ``quarter``.
 
@@ -58,8 +92,7 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     DataError
         The target is no share, or lies at or below today's degree: there is nothing to plan.
     """
-    now = degree.of(book, quarter).mean
-    _refuse(now, target, quarter)
+    now = refuse(book, quarter, target)
     worth = _worth(book, quarter, candidates)
     order = np.argsort(-pd.to_numeric(candidates["chance"]).fillna(0).to_numpy(float), kind="stable")
     reached = np.flatnonzero(now + np.cumsum(worth[order]) >= target - 1e-12)
@@ -104,9 +137,23 @@ def by_group(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.Data
     return table.loc[queries.in_order(table.index)].reset_index()
 
 
-def _refuse(now: float | None, target: float, quarter: str) -> None:
+def divided_by(book: Book) -> list[str]:
+    """Name what a plan is split by: owner, and the engagement's first segment, where accounts have them."""
+    known = queries.attributes(book)
+    return [each for each in ("owner", *book.engagement.segment_by[:1]) if each in known]
+
+
+def refuse(book: Book, quarter: str, target: float) -> float:
+    """Refuse a target that is none; return today's degree.
+
+    Raises
+    ------
+    DataError
+        It is no share, or lies at or below today's degree: there is nothing to plan.
+    """
     if not 0 < target <= 1:
         raise DataError(f"A target is a share: {target:g} is none.", "", "Write 0.42 for 42 %.")
+    now = degree.of(book, quarter).mean
     if now is None or target <= now:
         found = "undefined" if now is None else f"{now:.4f}"
         raise DataError(
@@ -114,6 +161,7 @@ def _refuse(now: float | None, target: float, quarter: str) -> None:
             "",
             "Plan for more than there is, or leave the plan out.",
         )
+    return now
 
 
 def _worth(book: Book, quarter: str, slots: pd.DataFrame) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import counts
 
-REGISTER, FILLED, STATED, CALLS = "register.parquet", "filled.parquet", "issued.json", "calls"
+REGISTER, FILLED, STATED, CALLS, OWNERS = "register.parquet", "filled.parquet", "issued.json", "calls", "owners"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def place(book: Book, quarter: str) -> Path:
     return book.engagement.folder / "actions" / quarter
 
 
-def issue(
+def draw(
     book: Book,
     quarter: str,
     candidates: pd.DataFrame,
@@ -45,10 +46,7 @@ def issue(
     share_held_back: float = 0.2,
     seed: str = "",
 ) -> Issued:
-    """Choose the calls of a quarter, hold accounts back, and write the list for the owners.
-
-    Writes ``calls.csv`` and ``calls.xlsx`` (for the owners: without those held back), ``register.parquet`` (every
-    slot with its arm) and ``issued.json`` (seed, share, limits, and the smallest lift the control can detect).
+    """Choose the calls of a quarter and draw the accounts that are held back; nothing is written yet.
 
     Raises
     ------
@@ -56,13 +54,7 @@ def issue(
         A list of this quarter was issued already, nothing can be recommended, or the share is not from 0 to 0.5.
     """
     at, limits = book.quarter(quarter), limits or Limits()
-    folder = place(book, at.label)
-    if folder.exists():
-        raise DataError(
-            f"The list of {at.label} was issued already.",
-            f"It is in {folder}.",
-            "Follow it up (--follow-up), or move the folder away to issue another.",
-        )
+    free(book, at.label)
     if not 0 <= share_held_back <= 0.5:
         raise DataError(f"A share of {share_held_back:g} cannot be held back.", "", "Hold back 0 to 0.5; 0.2 is usual.")
     if candidates.empty:
@@ -81,8 +73,63 @@ def issue(
         "calls": int((rows["arm"] == LISTED).sum()),
         "slots_held_back": int((rows["arm"] == HELD_BACK).sum()),
     }
-    _write(folder, rows, stated, book)
-    return Issued(at.label, folder, stated, rows)
+    return Issued(at.label, place(book, at.label), stated, rows)
+
+
+def free(book: Book, quarter: str) -> None:
+    """Refuse a quarter whose list was issued already.
+
+    Raises
+    ------
+    DataError
+        It was.
+    """
+    folder = place(book, quarter)
+    if folder.exists():
+        raise DataError(
+            f"The list of {quarter} was issued already.",
+            f"It is in {folder}.",
+            "Follow it up (--follow-up), or move the folder away to issue another.",
+        )
+
+
+def keep(book: Book, drawn: Issued, by_owner: bool = False) -> Issued:
+    """Write a list for the owners, and the record by which it will be measured.
+
+    Writes ``calls.csv`` and ``calls.xlsx`` (for the owners: without those held back; ``by_owner`` adds one workbook for
+    each of them under ``owners/``), ``register.parquet`` (every slot with its arm) and ``issued.json`` (seed, share,
+    limits, and the smallest lift the control can detect).
+
+    Raises
+    ------
+    DataError
+        The engagement's folder cannot be written to.
+    """
+    try:
+        _write(drawn.folder, drawn.rows, drawn.stated, book, by_owner)
+    except OSError as error:
+        raise _unwritable(drawn.folder.parent, error) from error
+    return drawn
+
+
+def issue(
+    book: Book,
+    quarter: str,
+    candidates: pd.DataFrame,
+    limits: Limits | None = None,
+    share_held_back: float = 0.2,
+    seed: str = "",
+) -> Issued:
+    """Draw a list and write it at once: see :func:`draw` and :func:`keep`."""
+    return keep(book, draw(book, quarter, candidates, limits, share_held_back, seed))
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"The list cannot be kept in {folder}.",
+        f"{error.strerror or error}.",
+        "Lists are kept beside the engagement: copy it to a folder you may write to, or ask for the right to.",
+    )
 
 
 def issued(book: Book) -> list[Issued]:
@@ -94,7 +141,8 @@ def issued(book: Book) -> list[Issued]:
 def fill_in(book: Book, quarter: str, files: Sequence[Path]) -> list[str]:
     """Take over what owners wrote into their workbooks; return what was noticed about them.
 
-    Several files may each carry some of the calls (one per owner); what is filled in later wins over a blank.
+    Several files may each carry some of the calls (one per owner), and more may follow another day. The last that says
+    something of a call counts; one that says nothing takes nothing back.
 
     Raises
     ------
@@ -106,13 +154,20 @@ def fill_in(book: Book, quarter: str, files: Sequence[Path]) -> list[str]:
         known = ", ".join(each.quarter for each in issued(book)) or "none yet"
         raise DataError(f"No list of {quarter} was issued.", f"Issued: {known}.", "Give --quarter of the list.")
     calls = mine.rows[mine.rows["arm"] == LISTED][["call", "account_id", "product_id"]].reset_index(drop=True)
-    told, noticed = [], []
+    asked, before = ["call", *workbook.ASKED], mine.folder / FILLED
+    told, noticed = [pd.read_parquet(before)] if before.is_file() else [], []
     for file in files:
-        filled, found = workbook.read(file, calls)
+        filled, found = workbook.read(file, calls, whole=False)
         noticed += [f"{file.name}: {each}" for each in found]
-        told.append(filled.assign(silent=(filled["status"] == workbook.STATUS[0]) & filled["why_not"].isna()))
-    together = pd.concat(told).sort_values(["call", "silent"], kind="stable").drop_duplicates("call")
-    together[["call", *workbook.ASKED]].astype("string").to_parquet(mine.folder / FILLED, index=False)
+        told.append(filled[asked])
+    together = pd.concat([calls.iloc[:0].reindex(columns=asked), *told[::-1]]).astype("object")
+    noticed += workbook.missing(calls.loc[~calls["call"].isin(together["call"]), "call"])
+    together["silent"] = (together["status"] == workbook.STATUS[0]) & together["why_not"].isna()
+    together = together.sort_values(["call", "silent"], kind="stable").drop_duplicates("call")
+    try:
+        together[asked].astype("string").to_parquet(mine.folder / FILLED, index=False)
+    except OSError as error:
+        raise _unwritable(mine.folder, error) from error
     return noticed
 
 
@@ -138,21 +193,35 @@ def outcomes(book: Book, quarter: str) -> list[tuple[str, pd.DataFrame]]:
     return found
 
 
-def _write(folder: Path, rows: pd.DataFrame, stated: dict[str, Any], book: Book) -> None:
+def _write(folder: Path, rows: pd.DataFrame, stated: dict[str, Any], book: Book, by_owner: bool) -> None:
     """Build beside and rename: a list is there whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         told = [each for each in workbook.COLUMNS if each in rows]
         calls = rows[rows["arm"] == LISTED]
-        rows[["rank", "arm", *told]].to_parquet(building / REGISTER, index=False)
+        grounds = [each for each in ("state", "ground") if each in rows]
+        rows[["rank", "arm", *grounds, *told]].to_parquet(building / REGISTER, index=False)
         publish.table(calls[told], CALLS, building)
         title = f"{book.engagement.client}: calls for the quarter after {stated['quarter']}"
         workbook.write(calls, building / f"{CALLS}.xlsx", title, book.engagement.currency)
+        for name, mine in _files(calls).items() if by_owner else ():
+            (building / OWNERS).mkdir(exist_ok=True)
+            workbook.write(mine, building / OWNERS / name, title, book.engagement.currency)
         (building / STATED).write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
         building.rename(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _files(calls: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Name each owner's workbook after the owner, in letters that any file system takes."""
+    found: dict[str, pd.DataFrame] = {}
+    for owner, mine in calls.groupby("owner", sort=True):
+        plain = re.sub(r"[^\w-]+", "_", str(owner)).strip("_")[:60] or "owner"
+        same = sum(name.casefold().startswith(plain.casefold()) for name in found)
+        found[f"{plain}_{same + 1}.xlsx" if same else f"{plain}.xlsx"] = mine
+    return found
 
 
 def _read(folder: Path) -> Issued:
@@ -160,4 +229,5 @@ def _read(folder: Path) -> Issued:
     rows = pd.read_parquet(folder / REGISTER)
     if (folder / FILLED).is_file():
         rows = rows.merge(pd.read_parquet(folder / FILLED), on="call", how="left")
+        rows["status"] = rows["status"].mask(rows["status"].isna() & (rows["arm"] == LISTED), workbook.STATUS[0])
     return Issued(stated["quarter"], folder, stated, rows)

@@ -77,13 +77,15 @@ def write(rows: pd.DataFrame, path: Path, title: str, currency: str | None) -> N
     book.save(path)
 
 
-def read(path: Path, issued: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def read(path: Path, issued: pd.DataFrame, whole: bool = True) -> tuple[pd.DataFrame, list[str]]:
     """Read a filled workbook back, and say what does not fit what was issued.
 
     Parameters
     ----------
     issued
         The list as issued: call, account_id, product_id.
+    whole
+        The file should have every call; else it may be one of several, and only its own calls are returned.
 
     Returns
     -------
@@ -100,24 +102,44 @@ def read(path: Path, issued: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     noticed = []
     twice = given["call"].duplicated(keep=False) & given["call"].notna()
     if twice.any():
-        noticed.append(_count(given.loc[twice, "call"], "calls stand twice; none of their rows is used"))
+        noticed.append(
+            counted(
+                given.loc[twice, "call"].drop_duplicates(),
+                "stands twice; its rows are not used",
+                "stand twice; none of their rows is used",
+            )
+        )
     strange = ~given["call"].isin(issued["call"])
     if strange.any():
-        noticed.append(_count(given.loc[strange, "call"], "rows have a call number that was not issued; left out"))
+        noticed.append(
+            counted(
+                given.loc[strange, "call"].fillna("(blank)"),
+                "has a number that was not issued; left out",
+                "have numbers that were not issued; left out",
+            )
+        )
     given = given[~twice & ~strange].set_index("call")
     keys = issued.set_index("call")
     same = given[["account_id", "product_id"]].eq(keys.loc[given.index, ["account_id", "product_id"]]).all(axis=1)
     if not same.all():
-        noticed.append(_count(given.index[~same], "calls have another customer or product than was issued; left out"))
-    gone = keys.index.difference(given.index)
-    if len(gone):
-        noticed.append(_count(gone, "calls are missing; they count as not contacted"))
+        noticed.append(
+            counted(
+                given.index[~same],
+                "has another customer or product than was issued; left out",
+                "have another customer or product than was issued; left out",
+            )
+        )
+    if whole:
+        noticed += missing(keys.index.difference(given.index))
+    else:
+        issued = issued[issued["call"].isin(given.index)]
     given = given[same]
     word = given["status"].fillna(STATUS[0]).map(lambda each: str(each).strip().lower()).replace("", STATUS[0])
     odd = ~word.isin(STATUS)
     if odd.any():
         found = listed(sorted({repr(each) for each in given.loc[odd, "status"]}), most=5)
-        noticed.append(f"{int(odd.sum())} calls have a status that is none of the words ({found}); not contacted")
+        have = "1 call has" if odd.sum() == 1 else f"{int(odd.sum())} calls have"
+        noticed.append(f"{have} a status that is none of the words ({found}); counted as not contacted")
     told = given.assign(status=word.where(~odd, STATUS[0]))[list(ASKED)]
     filled = issued.drop(columns=list(ASKED), errors="ignore").merge(told, left_on="call", right_index=True, how="left")
     filled["status"] = filled["status"].fillna(STATUS[0])
@@ -167,5 +189,13 @@ def _cell(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) or hasattr(value, "as_tuple") else value
 
 
-def _count(calls: Sequence[Any] | pd.Series | pd.Index, what: str) -> str:
-    return f"{len(calls)} {what} ({listed([str(each) for each in calls], most=3)})"
+def missing(calls: pd.Series | pd.Index) -> list[str]:
+    """Say which calls came back in no workbook."""
+    left_out = "is missing; it counts as not contacted", "are missing; they count as not contacted"
+    return [counted(calls, *left_out)] if len(calls) else []
+
+
+def counted(calls: Sequence[Any] | pd.Series | pd.Index, one: str, many: str) -> str:
+    """Say of how many calls something is so, and name the first."""
+    subject = f"1 call {one}" if len(calls) == 1 else f"{len(calls)} calls {many}"
+    return f"{subject} ({listed([str(each) for each in calls], most=3)})"

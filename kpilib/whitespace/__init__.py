@@ -5,7 +5,7 @@ Chances are of the next quarter, from 0 to 1; money is Decimal and told only whe
 
 from __future__ import annotations
 
-from kpilib.whitespace.lists import of, picture, ranked
+from kpilib.whitespace.lists import of, open_slots, picture, ranked
 from kpilib.whitespace.ranking import Ranking, prepare, value, write
 from kpilib.whitespace.states import export, map, reasons, slots
 from kpilib.whitespace.tried import BackTest, backtest
@@ -17,6 +17,7 @@ __all__ = [
     "export",
     "map",
     "of",
+    "open_slots",
     "picture",
     "prepare",
     "ranked",

@@ -78,6 +78,28 @@ def of(book: Book, quarter: str, product: str, each: int = 20, ranking: Ranking 
     return found[found["product_id"] == product].reset_index(drop=True)
 
 
+def open_slots(book: Book, ranking: Ranking, each: int | None = None) -> pd.DataFrame:
+    """Find every slot that may be sold and is not offered already, or the ``each`` likeliest of every account.
+
+    Products launched since the quarters learned from are among all slots (without a score), and never among the
+    likeliest.
+
+    Returns
+    -------
+    row and place (in ``ranking``'s arrays), score, state (open or lost offer), worth (score x typical revenue, missing
+    where unknown); those of most worth first.
+    """
+    if each is not None:
+        return _without_offers(book, ranking, _best_products(ranking, each, None), "account", each, None)
+    parts = []
+    for rows in ranking.cells.batches():
+        opened, score = ranking.scores(rows)
+        row, place = np.nonzero(opened)
+        parts.append(pd.DataFrame({"row": row + rows.start, "place": place, "score": score[row, place]}))
+    found = _worth(ranking, pd.concat(parts, ignore_index=True)) if parts else _nothing()
+    return _without_offers(book, ranking, found, "account", max(len(ranking.cells.places), 1), None)
+
+
 def _best_products(ranking: Ranking, each: int, most: int | None) -> pd.DataFrame:
     """Pick the likeliest products of every account; of all rows only those that could make the list."""
     parts = []

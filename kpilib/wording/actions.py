@@ -24,9 +24,13 @@ def plan(found: Any) -> list[str]:
             "open."
         )
     if found.expected is None:
-        return [first, "How likely that is cannot be said: nothing is known yet of how often open slots are filled."]
+        return [
+            first,
+            "How likely that is cannot be said: there are no chances yet that came true when they were tried.",
+        ]
     low, high = (per_cent(found.quantiles[each]) for each in (0.05, 0.95))
-    listed = f"of which the {plural(found.calls, 'call')} on the list bring {points(found.gain, ' points')}"
+    best = "best call brings" if found.calls == 1 else f"{found.calls:,} best calls bring"
+    listed = f"of which the {best} {points(found.gain, ' points')}"
     return [
         first,
         f"As things go, the next quarter brings {points(found.gain + found.rest, ' points')}, {listed}, and loses "
@@ -34,6 +38,32 @@ def plan(found: Any) -> list[str]:
         f"ten between {low} and {high}.",
         f"The chance of reaching the target by then is {chance(found.probability)}.",
     ]
+
+
+def aim(found: Any) -> str:
+    """Say what is aimed at, and why (``actions.plan.Aim``)."""
+    if found.quarter is None:
+        return f"No target is set for a later quarter. A quarter of the customers have {per_cent(found.final)} or more:"
+    target = f"The target for the end of {quarter(found.quarter)} is {per_cent(found.final)}"
+    if found.quarters_left == 1:
+        return f"{target}."
+    return (
+        f"{target}: {points(found.per_quarter, ' points').lstrip('+')} in each of {found.quarters_left} quarters. Of "
+        "the first step:"
+    )
+
+
+def nothing_to_aim_at(now: float | None) -> str:
+    """Say that there is no target to plan for."""
+    if now is None:
+        return "No customer could buy anything, so there is nothing to plan."
+    return "There is no higher level to aim at: a quarter of the customers have all they could."
+
+
+def listing(stated: dict[str, Any], accounts: int, owners: int) -> str:
+    """Say how long a list is, and for whom (``stated`` and rows of ``actions.record.Issued``)."""
+    called = f"{plural(stated['calls'], 'call')} to {plural(accounts, 'customer')}"
+    return f"{called}, for {plural(owners, 'owner')}; due by the end of the next quarter."
 
 
 def chance(probability: float) -> str:
@@ -57,7 +87,13 @@ def detectable(stated: Any) -> str:
         f"{plural(stated.held_back, 'customer')} drawn at random {'is' if stated.held_back == 1 else 'are'} left alone"
     )
     if stated.lift is None:
-        return f"{left}; what they can show is not known, because no chances are."
+        return f"{left}: too few to tell what the list itself added."
+    if stated.expected is None:
+        return (
+            f"{left}, so that the list can be measured: whatever share of the calls closes, a lift of "
+            f"{points(stated.lift, ' points').lstrip('+')} would be noticed four times in five, a smaller one less "
+            "often."
+        )
     return (
         f"{left}, so that the list can be measured: a lift of {points(stated.lift, ' points').lstrip('+')} in the "
         f"share of calls that close ({per_cent(stated.expected)} expected without one) would be noticed four times in "

@@ -1,0 +1,133 @@
+"""The call list as a command makes it: drawn with its reasons, followed up, or planned for; told as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from kpilib import printed, whitespace
+from kpilib.actions import candidates, chosen, followed, plan, record
+from kpilib.actions.chosen import LISTED, Limits
+from kpilib.actions.record import Issued
+from kpilib.book import Book
+from kpilib.errors import DataError
+from kpilib.whitespace import Ranking
+from kpilib.wording import actions as say
+from kpilib.wording import said
+from kpilib.wording import whitespace as reasons
+from kpilib.written import name, plural, points, quarter
+
+ASKED = {"owner": "By owner", "ground": "By what spoke for the call"}
+
+
+def draw(book: Book, label: str, limits: Limits, share_held_back: float, seed: str) -> tuple[Issued, str]:
+    """Draw the list of a quarter, with a reason for every call; nothing is written yet.
+
+    Returns
+    -------
+    The list, and what is to be said before it is issued.
+
+    Raises
+    ------
+    DataError
+        There is nothing to recommend, or a list of this quarter was issued already.
+    """
+    record.free(book, book.quarter(label).label)
+    ranking = whitespace.prepare(book, label)
+    drawn = record.draw(book, label, _ranked(book, ranking, limits), limits, share_held_back, seed)
+    rows = candidates.grounds(book, ranking, drawn.rows)
+    rows["reason"] = reasons.reasons(rows)
+    drawn = replace(drawn, rows=rows)
+    return drawn, _before(book, ranking, drawn)
+
+
+def _ranked(book: Book, ranking: Ranking, limits: Limits) -> pd.DataFrame:
+    """Every account's likeliest products, as the chapter lists them; all of them where products are limited."""
+    each = limits.per_account if limits.per_product is None else None
+    found = candidates.candidates(book, ranking, each)
+    found = found[found["score"].notna()]
+    candidates.required(book, ranking.quarter, found)
+    return found
+
+
+def _before(book: Book, ranking: Ranking, drawn: Issued) -> str:
+    called = drawn.rows[drawn.rows["arm"] == LISTED]
+    stated = chosen.Detectable(**drawn.stated["detectable"])
+    lines = [
+        f"{name(book.engagement.client)}: calls from what was open at the end of {quarter(drawn.quarter)}",
+        "",
+        say.listing(drawn.stated, called["account_id"].nunique(), called["owner"].nunique()),
+        say.detectable(stated),
+        reasons.trust(ranking.test, ranking.no_chance)[-1],
+    ]
+    return "\n".join([*lines[:2], *map(printed.wrapped, lines[2:])])
+
+
+def follow_up(book: Book, label: str | None, files: Sequence[Path]) -> str:
+    """Take filled workbooks over, and tell what was noticed and what came of every list so far.
+
+    Raises
+    ------
+    DataError
+        No list was issued (of that quarter), or a file is no list.
+    """
+    lists = [each.quarter for each in record.issued(book)]
+    if not lists:
+        raise DataError("No list was issued yet.", "", "Issue one first: kpi actions ENGAGEMENT.")
+    mine = book.engagement.calendar.parse(label).label if label else lists[-1]
+    noticed = record.fill_in(book, mine, files)
+    lines = [f"{name(book.engagement.client)}: {plural(len(files), 'workbook')} of the list of {quarter(mine)} read"]
+    lines += [f"- {each}" for each in noticed or ["everything fits what was issued"]]
+    came = record.outcomes(book, book.default_quarter())
+    if mine not in [each for each, _ in came]:
+        due = quarter(book.engagement.calendar.parse(mine).later(1).label)
+        lines += ["", f"What came of it can be told once the data cover {due}."]
+    return "\n".join([*lines, *(["", outcome(came)] if came else [])])
+
+
+def outcome(came: Sequence[tuple[str, pd.DataFrame]]) -> str:
+    """Tell what was said and what happened (``actions.record.outcomes``)."""
+    listed = pd.concat([rows[rows["arm"] == LISTED] for _, rows in came])
+    told = said(
+        *(say.said_and_came(label, followed.calibration(rows[rows["arm"] == LISTED]).iloc[0]) for label, rows in came),
+        say.effect(followed.effect([rows for _, rows in came])),
+        say.why_not(followed.why_not(listed)),
+    )
+    parts = ["\n".join(map(printed.wrapped, told))]
+    for by, title in ASKED.items():
+        if by in listed:
+            parts.append(f"{title}\n{printed.table(_columns(followed.calibration(listed, by)))}")
+    whys = followed.why_not(listed)
+    return "\n\n".join(parts if whys.empty else [*parts, f"Why not\n{printed.table(whys)}"])
+
+
+def _columns(rows: pd.DataFrame) -> pd.DataFrame:
+    shown = rows[[rows.columns[0], "calls", "worked", "expected", "closed"]]
+    if shown["expected"].isna().all():
+        return shown.drop(columns="expected")
+    return shown.assign(expected=shown["expected"].map(lambda each: "" if pd.isna(each) else f"{each:.1f}"))
+
+
+def planned(book: Book, label: str, target: float, limits: Limits) -> str:
+    """Tell what a target takes, and where the gain is to come from; nothing is issued.
+
+    Raises
+    ------
+    DataError
+        The target is not above today's degree.
+    """
+    plan.refuse(book, label, target)
+    ranking = whitespace.prepare(book, label)
+    slots = candidates.candidates(book, ranking)
+    listed = chosen.chosen(_ranked(book, ranking, limits), limits)
+    parts = ["\n".join(map(printed.wrapped, say.plan(plan.reach(book, label, target, slots, listed))))]
+    for by in plan.divided_by(book):
+        rows = plan.by_group(book, label, slots, listed, by)
+        shown = rows[["group", "accounts", "open", "calls"]].rename(columns={"group": name(by)})
+        if rows["gain"].notna().any():
+            shown = shown.assign(**{"gain, points": [points(each) for each in rows["gain"]]})
+        parts.append(printed.table(shown))
+    return "\n\n".join([*parts, "Nothing was issued; without --target the list is."])
