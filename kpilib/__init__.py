@@ -29,7 +29,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     segments.classes  segments.profile  segments.moves  segments
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
-    actions.candidates  actions.chosen  actions.followed                 who to call, and what came of it
+    actions.chosen  actions.candidates  actions.followed                 who to call, and what came of it
     actions.plan  actions.workbook  actions.record
     ledger  trace                                                        tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
@@ -45,7 +45,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.benchmarks  tables.benchmarks  figures.benchmarks
     wording.whitespace  captions.whitespace
     tables.whitespace  figures.whitespace
-    wording.actions  tables.actions  figures.actions
+    wording.actions  captions.actions  tables.actions  figures.actions
     wording.comparison  captions.comparison
     tables.comparison  figures.comparison
     wording.programmes  captions.programmes

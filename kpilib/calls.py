@@ -11,12 +11,12 @@ import pandas as pd
 from kpilib import printed, whitespace
 from kpilib.actions import candidates, chosen, followed, plan, record
 from kpilib.actions.chosen import LISTED, Limits
+from kpilib.actions.followed import Outcome
 from kpilib.actions.record import Issued
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.whitespace import Ranking
 from kpilib.wording import actions as say
-from kpilib.wording import said
 from kpilib.wording import whitespace as reasons
 from kpilib.written import name, plural, points, quarter
 
@@ -37,20 +37,13 @@ def draw(book: Book, label: str, limits: Limits, share_held_back: float, seed: s
     """
     record.free(book, book.quarter(label).label)
     ranking = whitespace.prepare(book, label)
-    drawn = record.draw(book, label, _ranked(book, ranking, limits), limits, share_held_back, seed)
+    found = candidates.likeliest(book, ranking, limits)
+    candidates.required(book, label, found)
+    drawn = record.draw(book, label, found, limits, share_held_back, seed)
     rows = candidates.grounds(book, ranking, drawn.rows)
     rows["reason"] = reasons.reasons(rows)
     drawn = replace(drawn, rows=rows)
     return drawn, _before(book, ranking, drawn)
-
-
-def _ranked(book: Book, ranking: Ranking, limits: Limits) -> pd.DataFrame:
-    """Every account's likeliest products, as the chapter lists them; all of them where products are limited."""
-    each = limits.per_account if limits.per_product is None else None
-    found = candidates.candidates(book, ranking, each)
-    found = found[found["score"].notna()]
-    candidates.required(book, ranking.quarter, found)
-    return found
 
 
 def _before(book: Book, ranking: Ranking, drawn: Issued) -> str:
@@ -85,23 +78,19 @@ def follow_up(book: Book, label: str | None, files: Sequence[Path]) -> str:
     if mine not in [each for each, _ in came]:
         due = quarter(book.engagement.calendar.parse(mine).later(1).label)
         lines += ["", f"What came of it can be told once the data cover {due}."]
-    return "\n".join([*lines, *(["", outcome(came)] if came else [])])
+    found = followed.outcome(came)
+    return "\n".join([*lines, *(["", told(found)] if found else [])])
 
 
-def outcome(came: Sequence[tuple[str, pd.DataFrame]]) -> str:
-    """Tell what was said and what happened (``actions.record.outcomes``)."""
-    listed = pd.concat([rows[rows["arm"] == LISTED] for _, rows in came])
-    told = said(
-        *(say.said_and_came(label, followed.calibration(rows[rows["arm"] == LISTED]).iloc[0]) for label, rows in came),
-        say.effect(followed.effect([rows for _, rows in came])),
-        say.why_not(followed.why_not(listed)),
-    )
-    parts = ["\n".join(map(printed.wrapped, told))]
-    for by, title in ASKED.items():
-        if by in listed:
-            parts.append(f"{title}\n{printed.table(_columns(followed.calibration(listed, by)))}")
-    whys = followed.why_not(listed)
-    return "\n\n".join(parts if whys.empty else [*parts, f"Why not\n{printed.table(whys)}"])
+def told(found: Outcome) -> str:
+    """Lay out what was said and what happened."""
+    parts = ["\n".join(map(printed.wrapped, say.outcome(found)))]
+    for title, rows in (("By owner", found.owners), ("By what spoke for the call", found.grounds)):
+        if rows is not None:
+            parts.append(f"{title}\n{printed.table(_columns(rows))}")
+    if not found.why_not.empty:
+        parts.append(f"Why not\n{printed.table(found.why_not)}")
+    return "\n\n".join(parts)
 
 
 def _columns(rows: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +111,7 @@ def planned(book: Book, label: str, target: float, limits: Limits) -> str:
     plan.refuse(book, label, target)
     ranking = whitespace.prepare(book, label)
     slots = candidates.candidates(book, ranking)
-    listed = chosen.chosen(_ranked(book, ranking, limits), limits)
+    listed = chosen.chosen(candidates.likeliest(book, ranking, limits), limits)
     parts = ["\n".join(map(printed.wrapped, say.plan(plan.reach(book, label, target, slots, listed))))]
     for by in plan.divided_by(book):
         rows = plan.by_group(book, label, slots, listed, by)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpilib import whitespace
+from kpilib.actions.chosen import USUAL, Limits
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import queries
@@ -45,6 +46,16 @@ def candidates(book: Book, ranking: Ranking, each: int | None = None) -> pd.Data
         }
     )
     return evidence.who(book, told) if len(told) else told.assign(name=None, owner=None)
+
+
+def likeliest(book: Book, ranking: Ranking, limits: Limits = USUAL) -> pd.DataFrame:
+    """List what a call list is chosen from: every account's likeliest products, as the ranked lists have them.
+
+    Where calls per product are limited, all its slots, so that the next product is taken where the first is full.
+    Products launched since the quarters learned from are not called about.
+    """
+    found = candidates(book, ranking, limits.per_account if limits.per_product is None else None)
+    return found[found["score"].notna()].reset_index(drop=True)
 
 
 def tried(ranking: Ranking) -> bool:

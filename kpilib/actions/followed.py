@@ -40,6 +40,37 @@ class Effect:
     working_high: float | None
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of every list so far.
+
+    ``lists`` is one row per list (issued: its quarter), ``owners`` and ``grounds`` (None where not told) one per group,
+    all of the calls listed, as :func:`calibration`; ``why_not`` as :func:`why_not`; ``effect`` pooled over the lists.
+    """
+
+    lists: pd.DataFrame
+    effect: Effect
+    owners: pd.DataFrame
+    grounds: pd.DataFrame | None
+    why_not: pd.DataFrame
+
+
+def outcome(came: Sequence[tuple[str, pd.DataFrame]]) -> Outcome | None:
+    """Sum up every list whose quarter has come; None where none has.
+
+    Parameters
+    ----------
+    came
+        As :func:`kpilib.actions.record.outcomes` gives it.
+    """
+    if not came:
+        return None
+    listed = pd.concat([rows[rows["arm"] == LISTED].assign(issued=label) for label, rows in came], ignore_index=True)
+    grounds = calibration(listed, "ground") if "ground" in listed else None
+    pooled = effect([rows for _, rows in came])
+    return Outcome(calibration(listed, "issued"), pooled, calibration(listed, "owner"), grounds, why_not(listed))
+
+
 def effect(rounds: Sequence[pd.DataFrame], level: float = 0.95) -> Effect:
     """Measure what the list added, pooled over the quarters it was issued in.
 

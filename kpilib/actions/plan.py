@@ -75,6 +75,12 @@ def aim(book: Book, quarter: str) -> Aim | None:
     return Aim(float(level), float(level), None, None, None) if level is not None and level > now else None
 
 
+def towards(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.DataFrame) -> tuple[Aim | None, Plan | None]:
+    """Plan for what is aimed at (:func:`aim`, :func:`reach`); neither where there is no aim."""
+    found = aim(book, quarter)
+    return found, None if found is None else reach(book, quarter, found.target, candidates, listed)
+
+
 def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, listed: pd.DataFrame) -> Plan:
     """Plan the mean degree one quarter after ``quarter``.
 

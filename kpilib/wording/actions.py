@@ -53,11 +53,11 @@ def aim(found: Any) -> str:
     )
 
 
-def nothing_to_aim_at(now: float | None) -> str:
-    """Say that there is no target to plan for."""
-    if now is None:
-        return "No customer could buy anything, so there is nothing to plan."
-    return "There is no higher level to aim at: a quarter of the customers have all they could."
+def what_it_takes(aimed: Any, found: Any) -> list[str]:
+    """Say what is aimed at and what that takes (``actions.plan.towards``)."""
+    if aimed is None:
+        return ["No target lies ahead, and no higher level is reached by a quarter of the customers: nothing to plan."]
+    return [aim(aimed), *plan(found)]
 
 
 def listing(stated: dict[str, Any], accounts: int, owners: int) -> str:
@@ -108,6 +108,15 @@ def said_and_came(issued: str, rows: Row) -> str:
     if missing(rows["expected"]):
         return f"{listed} and {closed}."
     return f"{listed} and {closed}, where {rows['expected']:.1f} were expected."
+
+
+def outcome(found: Any) -> list[str]:
+    """Say what came of every list so far (``actions.followed.Outcome``)."""
+    if found is None:
+        return [nothing_issued()]
+    lists = [said_and_came(row["issued"], row) for row in found.lists.to_dict("records")]
+    why = why_not(found.why_not)
+    return [*lists, effect(found.effect), *([] if why is None else [why])]
 
 
 def effect(found: Any) -> str:
