@@ -18,7 +18,7 @@ from kpilib.errors import DataError
 from kpilib.whitespace import Ranking
 from kpilib.wording import actions as say
 from kpilib.wording import whitespace as reasons
-from kpilib.written import name, plural, points, quarter
+from kpilib.written import name, plural, quarter
 
 ASKED = {"owner": "By owner", "ground": "By what spoke for the call"}
 
@@ -95,9 +95,11 @@ def told(found: Outcome) -> str:
 
 def _columns(rows: pd.DataFrame) -> pd.DataFrame:
     shown = rows[[rows.columns[0], "calls", "worked", "expected", "closed"]]
-    if shown["expected"].isna().all():
-        return shown.drop(columns="expected")
-    return shown.assign(expected=shown["expected"].map(lambda each: "" if pd.isna(each) else f"{each:.1f}"))
+    return shown.assign(expected=_one(shown["expected"])).dropna(axis=1, how="all")
+
+
+def _one(numbers: pd.Series) -> list[str | None]:
+    return [None if pd.isna(each) else f"{each:.1f}" for each in numbers]
 
 
 def planned(book: Book, label: str, target: float, limits: Limits) -> str:
@@ -114,9 +116,8 @@ def planned(book: Book, label: str, target: float, limits: Limits) -> str:
     listed = chosen.chosen(candidates.likeliest(book, ranking, limits), limits)
     parts = ["\n".join(map(printed.wrapped, say.plan(plan.reach(book, label, target, slots, listed))))]
     for by in plan.divided_by(book):
-        rows = plan.by_group(book, label, slots, listed, by)
-        shown = rows[["group", "accounts", "open", "calls"]].rename(columns={"group": name(by)})
-        if rows["gain"].notna().any():
-            shown = shown.assign(**{"gain, points": [points(each) for each in rows["gain"]]})
+        rows = plan.by_group(book, label, slots, listed, by, target)
+        shown = rows[["group", "accounts", "open", "needed", "calls", "expected"]].rename(columns={"group": name(by)})
+        shown = shown.assign(expected=_one(rows["expected"])).dropna(axis=1, how="all")
         parts.append(printed.table(shown))
     return "\n\n".join([*parts, "Nothing was issued; without --target the list is."])

@@ -100,10 +100,8 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     """
     now = refuse(book, quarter, target)
     worth = _worth(book, quarter, candidates)
-    order = np.argsort(-pd.to_numeric(candidates["chance"]).fillna(0).to_numpy(float), kind="stable")
-    reached = np.flatnonzero(now + np.cumsum(worth[order]) >= target - 1e-12)
-    needed = int(reached[0]) + 1 if len(reached) else None
-    known = now, target, needed, len(candidates), len(listed)
+    first = _first(now, target, candidates, worth)
+    known = now, target, None if first is None else len(first), len(candidates), len(listed)
     chance = pd.to_numeric(candidates["chance"]).to_numpy(float)
     if not len(chance) or np.isnan(chance).all():
         return Plan(quarter, *known, *[None] * 6)
@@ -120,13 +118,23 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     return Plan(quarter, *known, gain, rest, lost, expected, quantiles, probability)
 
 
-def by_group(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.DataFrame, by: str) -> pd.DataFrame:
+def _first(now: float, target: float, candidates: pd.DataFrame, worth: np.ndarray) -> np.ndarray | None:
+    """Find the slots that reach the target, likeliest first (where chances are unknown, as they are ranked)."""
+    order = np.argsort(-pd.to_numeric(candidates["chance"]).fillna(0).to_numpy(float), kind="stable")
+    reached = np.flatnonzero(now + np.cumsum(worth[order]) >= target - 1e-12)
+    return order[: int(reached[0]) + 1] if len(reached) else None
+
+
+def by_group(
+    book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.DataFrame, by: str, target: float | None = None
+) -> pd.DataFrame:
     """Split what is expected by an attribute of the accounts, such as owner or segment.
 
     Returns
     -------
-    One row per group: group, accounts, possible, held, open (slots), calls, gain (expected of the calls, in shares of
-    the whole base's mean; the column adds up to the plan's ``gain``).
+    One row per group: group, accounts, possible, held, open (slots), needed (of them, those that reach the target,
+    likeliest first; missing without a target or where it is out of reach), calls, expected (of them, to close), gain
+    (what that adds, in shares of the whole base's mean). Needed and gain add up to those of the plan.
     """
     accounts = counts.accounts(book, quarter)
     if by not in accounts:
@@ -135,10 +143,19 @@ def by_group(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.Data
     group = dict(zip(accounts["account_id"], named, strict=True))
     sizes = accounts.assign(group=named).groupby("group")[["possible", "held"]].sum()
     sizes.insert(0, "accounts", accounts.assign(group=named).groupby("group").size())
-    slots = candidates.assign(group=candidates["account_id"].map(group)).groupby("group").size()
+    named = candidates["account_id"].map(group)
+    slots = candidates.groupby(named).size()
+    now = degree.of(book, quarter).mean
+    first = None
+    if target is not None and now is not None:
+        first = _first(now, target, candidates, _worth(book, quarter, candidates))
     worth = _worth(book, quarter, listed) * pd.to_numeric(listed["chance"]).to_numpy(float)
-    calls = listed.assign(group=listed["account_id"].map(group), gain=worth).groupby("group")
-    table = sizes.assign(open=slots, calls=calls.size(), gain=calls["gain"].sum(min_count=1))
+    chance = pd.to_numeric(listed["chance"])
+    calls = listed.assign(group=listed["account_id"].map(group), gain=worth, chance=chance).groupby("group")
+    sums = calls[["chance", "gain"]].sum(min_count=1).rename(columns={"chance": "expected"})
+    table = sizes.assign(open=slots, needed=None, calls=calls.size()).join(sums)
+    if first is not None:
+        table["needed"] = named.iloc[first].value_counts().reindex(table.index).fillna(0).astype(int)
     table[["open", "calls"]] = table[["open", "calls"]].fillna(0).astype(int)
     return table.loc[queries.in_order(table.index)].reset_index()
 

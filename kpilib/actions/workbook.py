@@ -29,7 +29,10 @@ COLUMNS = {
     "note": "Note",
 }
 WIDTHS = {"reason": 70, "name": 28, "product_id": 20, "owner": 18, "note": 30, "why_not": 20, "status": 15}
+WRAPPED = ("reason", "note", "name", "owner", "product_id", "why_not")
+MAY_LACK = ("name", "chance", "value")  # hidden where nothing is known
 SHEET = "Calls"
+PLEASE = "Please fill in the coloured columns and send the file back."
 
 
 def write(rows: pd.DataFrame, path: Path, title: str, currency: str | None) -> None:
@@ -51,13 +54,16 @@ def write(rows: pd.DataFrame, path: Path, title: str, currency: str | None) -> N
     for row in rows.reindex(columns=list(COLUMNS)).astype("object").itertuples(index=False, name=None):
         sheet.append([_cell(each) for each in row])
     sheet["A1"].font = Font(bold=True, size=13)
+    sheet[f"{get_column_letter(list(COLUMNS).index(ASKED[0]) + 1)}1"] = PLEASE
     asked = PatternFill("solid", fgColor="FFF4D6")
     for number, name in enumerate(COLUMNS, 1):
         letter = get_column_letter(number)
         sheet.column_dimensions[letter].width = WIDTHS.get(name, 13)
+        sheet.column_dimensions[letter].hidden = name in MAY_LACK and not _any(rows, name)
         sheet[f"{letter}2"].font = Font(bold=True)
+        sheet[f"{letter}2"].alignment = Alignment(vertical="top", wrap_text=True)
         for (cell,) in sheet.iter_rows(min_row=3, min_col=number, max_col=number):
-            cell.alignment = Alignment(vertical="top", wrap_text=name in ("reason", "note"))
+            cell.alignment = Alignment(vertical="top", wrap_text=name in WRAPPED)
             if name in ASKED:
                 cell.fill = asked
             if name in ("account_id", "name", "product_id", "owner", "reason"):
@@ -181,6 +187,10 @@ def _text(cell: Any) -> str | None:
         cell = int(cell)
     text = str(cell).strip()
     return text or None
+
+
+def _any(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and bool(rows[name].notna().any())
 
 
 def _cell(value: Any) -> Any:

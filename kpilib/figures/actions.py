@@ -30,18 +30,21 @@ def said_and_came(rows: pd.DataFrame, by: str, title: str, subtitle: str, note: 
     axes = grid.panel(page, 2.3, WIDTH - 1.0)
     expected, closed = floats(shown, "expected"), floats(shown, "closed")
     places = np.arange(len(shown))
-    axes.barh(places - 0.17, closed, height=0.3, color=NOW)
-    axes.barh(places + 0.17, np.nan_to_num(expected), height=0.3, facecolor="white", edgecolor=BEFORE, linewidth=1.2)
+    known = np.isfinite(expected).any()
+    above = 0.17 if known else 0.0
+    axes.barh(places - above, closed, height=0.3, color=NOW)
+    if known:
+        axes.barh(places + 0.17, expected, height=0.3, facecolor="white", edgecolor=BEFORE, linewidth=1.2)
     axes.set_xlim(0, np.nanmax([*expected, *closed, 1.0]) * 1.2)
     for row, (said, came) in enumerate(zip(expected, closed, strict=True)):
         how = {"textcoords": "offset points", "va": "center", "fontsize": SMALL}
-        axes.annotate(f"{came:,.0f}", (came, row - 0.17), (4, 0), **how)
+        axes.annotate(f"{came:,.0f}", (came, row - above), (4, 0), **how)
         if np.isfinite(said):
             axes.annotate(f"{said:,.1f}", (said, row + 0.17), (4, 0), color=MUTED, **how)
     grid.names(page, [name(each) for each in shown[by]], 2.0)
     grid.column(page, WIDTH - MARGIN, "calls", [f"{each:,}" for each in shown["calls"]])
     outlined = {**block(BEFORE), "markerfacecolor": "white", "markeredgecolor": BEFORE, "markeredgewidth": 1.2}
-    page.key([("closed", block(NOW)), ("expected to close", outlined)])
+    page.key([("closed", block(NOW)), *([("expected to close", outlined)] if known else [])])
     if rest > 0:
         page.write(MARGIN, grid.y(page, len(shown)), f"and {rest:,} more", size=SMALL, color=MUTED)
     told = {

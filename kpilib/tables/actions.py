@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, money, name, needing, per_cent, points
+from kpilib.written import count, money, name, needing, per_cent
 
 
 def calls(rows: pd.DataFrame, currency: str | None = None, most: int = 10) -> Html:
@@ -48,16 +48,20 @@ def reasons(counted: pd.DataFrame) -> Html:
     return show(table, [text("why_not", "Why not"), Column("calls", "Calls", count)], "Why calls did not close")
 
 
-def groups(rows: pd.DataFrame, by: str) -> Html:
-    """Show where a plan's gain is to come from (``actions.plan.by_group``)."""
-    table = needing(rows, "group", "accounts", "open", "calls", "gain")
-    return show(table, [
+def groups(rows: pd.DataFrame, by: str, most: int = 25) -> Html:
+    """Show who must sell how much for a target (``actions.plan.by_group``), those with most to sell first."""
+    table = needing(rows, "group", "accounts", "open", "needed", "calls", "expected")
+    order = table[["needed", "open"]].astype(float).fillna(0)
+    table = table.loc[order.sort_values(["needed", "open"], ascending=False, kind="stable").index]
+    rest = len(table) - most
+    return show(table.head(most), [
         text("group", name(by).capitalize()),
         Column("accounts", "Customers", count),
         Column("open", "Could buy, do not have", count),
-        Column("calls", "Calls", count),
-        Column("gain", "Expected of the calls, points", points),
-    ], f"Where the gain is to come from, by {name(by)}")  # fmt: skip
+        Column("needed", "Of these, to be sold", count),
+        Column("calls", "Best calls", count),
+        Column("expected", "Of these, expected to be bought", lambda each: f"{each:.1f}"),
+    ], f"What it would take, by {name(by)}", [f"And {rest:,} more with less to sell."] if rest > 0 else [])  # fmt: skip
 
 
 def _share(value: float) -> str:

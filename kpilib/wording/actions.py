@@ -43,14 +43,12 @@ def plan(found: Any) -> list[str]:
 def aim(found: Any) -> str:
     """Say what is aimed at, and why (``actions.plan.Aim``)."""
     if found.quarter is None:
-        return f"No target is set for a later quarter. A quarter of the customers have {per_cent(found.final)} or more:"
+        level = f"a quarter of the customers have {per_cent(found.final)} or more, which is taken as the aim"
+        return f"No target is set for a later quarter; {level}."
     target = f"The target for the end of {quarter(found.quarter)} is {per_cent(found.final)}"
     if found.quarters_left == 1:
         return f"{target}."
-    return (
-        f"{target}: {points(found.per_quarter, ' points').lstrip('+')} in each of {found.quarters_left} quarters. Of "
-        "the first step:"
-    )
+    return f"{target}; on an even way there, the next quarter must end at {per_cent(found.target)}."
 
 
 def what_it_takes(aimed: Any, found: Any) -> list[str]:
@@ -155,5 +153,5 @@ def why_not(counted: pd.DataFrame) -> str | None:
 
 
 def nothing_issued() -> str:
-    """Say that no list was issued yet, and how one is."""
-    return "No call list was issued for an earlier quarter, so there is nothing to follow up. kpi actions writes one."
+    """Say that no list was issued yet."""
+    return "No call list was issued for an earlier quarter, so there is nothing to follow up."
