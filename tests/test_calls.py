@@ -151,6 +151,7 @@ def test_without_a_target_the_level_of_the_best_quarter_is_aimed_at(book):
     assert (aim.quarter, aim.target) == (None, 0.625)  # of 0 0 1/2 1, linear between the third and the fourth
     assert "taken as the aim" in say.aim(aim)
     assert plan.aim(book("Ax Ay", products=["x", "y"]), "2025Q1") is None
+    assert plan.aim(book("Ax Bx Cx", products=["x", "y", "z"]), "2025Q1") is None  # all stand at a third
     assert plan.aim(book("A", products=["x"]), "2025Q1") is None
     assert "nothing to plan" in say.what_it_takes(None, None)[0]
 

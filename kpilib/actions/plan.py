@@ -68,11 +68,13 @@ def aim(book: Book, quarter: str) -> Aim | None:
         return None
     ahead = targets.path(book, quarter)
     ahead = ahead[(ahead["kpi"] == "account_penetration_degree") & ahead["segment"].isna() & ahead["owner"].isna()]
-    for row in ahead[ahead["per_quarter"] > 0].to_dict("records"):
+    for row in ahead[ahead["per_quarter"] > 1e-9].to_dict("records"):
         step = float(row["per_quarter"])
         return Aim(now + step, float(row["target"]), row["quarter"], int(row["quarters_left"]), step)
     level = peers.percentile(counts.pairs(book, quarters=[quarter]), peers.QUARTILE)
-    return Aim(float(level), float(level), None, None, None) if level is not None and level > now else None
+    if level is None or float(level) <= now + 1e-9:
+        return None
+    return Aim(float(level), float(level), None, None, None)
 
 
 def towards(book: Book, quarter: str, candidates: pd.DataFrame, listed: pd.DataFrame) -> tuple[Aim | None, Plan | None]:
