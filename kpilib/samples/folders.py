@@ -163,6 +163,7 @@ TECHNOLOGY = Template("""\
 # Invented and seeded (python -m kpilib.samples); no real customer is in it.
 
 client = "Technology firm$twin"
+industry = "software"
 currency = "USD"
 data_from = 2022-01-01
 data_to = 2024-12-31
@@ -262,6 +263,7 @@ SOFTWARE = Template("""\
 # Invented and seeded (python -m kpilib.samples); no real customer is in it.
 
 client = "Software firm$twin"
+industry = "software"
 currency = "EUR"
 data_from = 2022-01-01
 data_to = 2024-12-31
