@@ -12,10 +12,10 @@ Data go down this page, imports point up it: a module imports only what stands b
     measures.ratios  measures.degree  measures.change
     measures.attach  measures.offers  measures.bands
     measures.headline  measures.moves  measures.splits
-    penetration  peers  targets  feedback  offered  pitfalls             how much, against what; what misleads
     revenue.periods  revenue.cohort  revenue.balance                     what existing accounts bring
     revenue.groups  revenue.levels  revenue.wallet
     revenue.association  revenue
+    penetration  peers  targets  feedback  offered  pitfalls             how much, against what; what misleads
     comparison  bridge  forecast                                         before and after, why, what next
     whitespace.likeness  whitespace.model  whitespace.windows            what could be sold next, and whether
     whitespace.tried  whitespace.worth  whitespace.ranking               the list foretold anything
@@ -43,6 +43,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.issued  tables.issued
     wording.cards  tables.cards  printed
     wording.benchmarks  tables.benchmarks  figures.benchmarks
+    wording.context  captions.context
     wording.whitespace  captions.whitespace
     tables.whitespace  figures.whitespace
     wording.actions  captions.actions  tables.actions  figures.actions

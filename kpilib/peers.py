@@ -49,6 +49,12 @@ def peer_reference(book: Book, quarter: str, by: str) -> pd.DataFrame:
     return degree.table(rows, _COLUMNS)
 
 
+def reach(book: Book, quarter: str) -> float | None:
+    """Find the degree that the best quarter of all accounts reach, 0 to 1: their 75th percentile."""
+    found = percentile(counts.pairs(book, quarters=[quarter]), QUARTILE)
+    return None if found is None else float(found)
+
+
 def percentile(pairs: pd.DataFrame, share: Fraction) -> Fraction | None:
     """Find a percentile of the degree, from rows with possible, held and accounts; None where nobody has one.
 

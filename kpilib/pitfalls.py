@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtrc, stdtrit
 
-from kpilib import feedback, offered, targets
+from kpilib import feedback, offered, revenue, targets
 from kpilib.book import Book
 from kpilib.engagement import Target
 from kpilib.measures import change, counts, degree, queries, uncertainty
@@ -34,6 +34,7 @@ SHRINK = 20  # accounts at which a group's own top quarter counts as much as eve
 TOP_QUARTER = 0.75
 MEANS = ("account_penetration_degree", "multi_product_share", "products_per_account")
 EARLIER, TARGET = "an earlier complete quarter", "a target"
+REVENUE, EARLIER_REVENUE = "revenue", "revenue of an earlier period"
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,15 @@ def check(book: Book, quarter: str, against: str | None = None) -> list[Finding]
     """
     at = queries.moment(book, quarter)
     before = against or change.last_year(book, at.label) or change.previous(book, at.label)
+    moves = None if before is None else counts.transitions(book, before, at.label)
     return [
         *averages(book, at.label, before),
         feedback_heard(book, at.label),
         feedback_answered(book, at.label),
-        *growth(book, at.label, before),
+        *growth(moves),
+        revenue_by_new(book, at.label),
         owners(book, at.label),
-        *gaming(book, at.label, before),
+        *gaming(book, at.label, before, moves),
         catalogue(book, at.label),
     ]
 
@@ -180,12 +183,35 @@ def left_alone(unhappy: int, alone: int, smallest: int = 5) -> Finding:
     return Finding("feedback unused", fires, "", size, "share", unhappy, figures=told)
 
 
-def growth(book: Book, quarter: str, against: str | None) -> list[Finding]:
-    """Look whether new accounts carry the growth, by the degree and by products held."""
-    if against is None:
+def growth(moves: pd.DataFrame | None) -> list[Finding]:
+    """Look whether new accounts carry the growth, by the degree and by products held.
+
+    Takes the rows of :func:`kpilib.measures.counts.transitions`; None without an earlier quarter.
+    """
+    if moves is None:
         return [Finding("growth by new accounts", None, about, lacks=(EARLIER,)) for about in ("degree", "products")]
-    moves = counts.transitions(book, against, quarter)
     return [degree_by_new(moves), products_by_new(moves)]
+
+
+def revenue_by_new(book: Book, quarter: str) -> Finding:
+    """Look whether new accounts carry the growth of revenue, over the longest comparison the data carry.
+
+    Fires where revenue grew although the accounts of the earlier period bring clearly less (their net retention lies
+    below 1 with its whole interval), by a hundredth or more.
+    """
+    name, about = "growth by new accounts", "revenue"
+    if not book.has("holdings"):
+        return Finding(name, None, about, unit="share", lacks=(REVENUE,))
+    spans = revenue.longest(book, quarter)
+    if spans is None:
+        return Finding(name, None, about, unit="share", lacks=(EARLIER_REVENUE,))
+    kept = revenue.retention(book, quarter, **spans).iloc[0]
+    amounts = revenue.growth_balance(book, quarter, **spans).set_index("part")["amount"]
+    total, existing = amounts["later"] - amounts["earlier"], kept["after"] - kept["before"]
+    n, size = int(kept["n"]), float(kept[revenue.GROWTH])
+    told = {"total": total, "existing": existing, "currency": book.engagement.currency}
+    fires = total > 0 and size <= -POINT and kept["high"] < 1 and n >= ENOUGH
+    return Finding(name, bool(fires), about, size, "share", n, figures=told)
 
 
 def degree_by_new(moves: pd.DataFrame) -> Finding:
@@ -267,8 +293,11 @@ def owners(book: Book, quarter: str) -> Finding:
     return Finding(name, bool(silent), "", float(len(silent)), "owners", accounts, figures=told)
 
 
-def gaming(book: Book, quarter: str, against: str | None) -> list[Finding]:
-    """Look at targets that can be met without selling: by losing accounts, or that nobody like these reaches."""
+def gaming(book: Book, quarter: str, against: str | None, moves: pd.DataFrame | None = None) -> list[Finding]:
+    """Look at targets that can be met without selling: by losing accounts, or that nobody like these reaches.
+
+    ``moves`` are the transitions of all accounts from ``against``, where they are at hand.
+    """
     at = queries.moment(book, quarter)
     index = book.engagement.calendar.parse
     ahead = [each for each in book.engagement.targets if index(each.quarter).index >= at.index]
@@ -278,12 +307,13 @@ def gaming(book: Book, quarter: str, against: str | None) -> list[Finding]:
     now = [each for each in degrees if index(each.quarter).index == at.index]
     losing = [Finding("target rises by losing", None, lacks=(EARLIER,))]
     if against is not None:
-        losing = [rises_by_losing(book, quarter, against, ahead)]
-        losing += [_met_by_losing(book, quarter, against, each) for each in now]
+        moves = counts.transitions(book, against, quarter) if moves is None else moves
+        losing = [rises_by_losing(book, moves, ahead)]
+        losing += [_met_by_losing(book, quarter, against, each, moves) for each in now]
     return losing + [out_of_reach(book, at, each) for each in degrees]
 
 
-def rises_by_losing(book: Book, quarter: str, against: str, ahead: list[Target]) -> Finding:
+def rises_by_losing(book: Book, moves: pd.DataFrame, ahead: list[Target]) -> Finding:
     """Look whether losing accounts raised the mean that a target is set on, where only active accounts are counted.
 
     Fires where the accounts lost since had clearly less than those that stayed (Welch) and their leaving alone raised
@@ -291,7 +321,6 @@ def rises_by_losing(book: Book, quarter: str, against: str, ahead: list[Target])
     """
     name = "target rises by losing"
     means = sorted({each.kpi for each in ahead if each.kpi in MEANS})
-    moves = counts.transitions(book, against, quarter)
     gap, leaving, lost = _leaving(moves)
     fires = bool(means and book.base == "active" and _direction(gap) < 0 and leaving >= LEAVING)
     told = {"base": book.base, "lost": lost, "gap": gap.value, "kpis": means}
@@ -448,14 +477,16 @@ def _leaving(moves: pd.DataFrame) -> tuple[Estimate, float, int]:
     return gap, leaving, int(gone["accounts"].sum())
 
 
-def _met_by_losing(book: Book, quarter: str, against: str, target: Target) -> Finding:
+def _met_by_losing(book: Book, quarter: str, against: str, target: Target, moves: pd.DataFrame) -> Finding:
     """Take the transitions of a target's accounts; of several attributes, only all together can be told apart."""
     about, smallest = _about(target), book.engagement.minimum_cell
     if len(target.whose) > 1:
         return Finding("target met by losing", None, about, lacks=("a target of one attribute",))
     by = next(iter(target.whose), None)
-    moves = counts.transitions(book, against, quarter, by)
-    return met_by_losing(moves[moves["group"] == target.whose[by]] if by else moves, target.value, about, smallest)
+    if by is not None:
+        moves = counts.transitions(book, against, quarter, by)
+        moves = moves[moves["group"] == target.whose[by]]
+    return met_by_losing(moves, target.value, about, smallest)
 
 
 def _about(target: Target) -> str:

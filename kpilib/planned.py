@@ -10,7 +10,10 @@ KPIS_WITH_TARGETS = {  # the least and the most that a target can say; None: any
     **dict.fromkeys(("account_penetration_degree", "multi_product_share"), (0.0, 1.0)),
     **dict.fromkeys(("account_penetration_index", "attach_rate"), (0.0, 1.0)),
     "products_per_account": (0.0, None),
+    "existing_account_growth": (-1.0, 5.0),
+    "net_revenue_retention": (0.0, 5.0),
 }
+OF_ALL_ACCOUNTS = ("existing_account_growth", "net_revenue_retention")
 
 
 class Target(BaseModel):
@@ -43,6 +46,8 @@ class Target(BaseModel):
             raise ValueError("a target of attach_rate names its product, and no other target does")
         if self.k is not None and self.kpi != "multi_product_share":
             raise ValueError("k belongs to targets of multi_product_share")
+        if self.kpi in OF_ALL_ACCOUNTS and self.whose:
+            raise ValueError(f"a target of {self.kpi} is of all accounts: leave out segment and owner")
         return self
 
     @property

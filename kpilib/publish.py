@@ -73,6 +73,29 @@ def table(frame: pd.DataFrame, name: str, folder: str | Path, units: Mapping[str
     return path
 
 
+def masked(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Empty what is ``suppressed``: such rows keep their names, so that a client's copy tells of them and no more.
+
+    Parameters
+    ----------
+    frame
+        With a column ``suppressed`` (bool); without one it is returned as it is.
+    names
+        The columns that name a row, and stay.
+
+    Example
+    -------
+    >>> import pandas as pd
+    >>> masked(pd.DataFrame({"group": ["a", "b"], "n": [9, 2], "suppressed": [False, True]}), "group").to_dict("list")
+    {'group': ['a', 'b'], 'n': [9, None], 'suppressed': [False, True]}
+    """
+    if "suppressed" not in frame:
+        return frame
+    hidden = frame["suppressed"].astype(bool)
+    figures = [each for each in frame if each not in (*names, "suppressed")]
+    return frame.assign(**{each: frame[each].astype(object).mask(hidden, None) for each in figures})
+
+
 def named(text: str) -> str:
     """Make a client's own word into the name of a table.
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from kpilib import revenue
 from kpilib.book import Book
 from kpilib.engagement import Target
+from kpilib.errors import DataError
 from kpilib.measures import counts, degree, offers, queries
 from kpilib.measures.queries import Where
 
@@ -31,10 +33,10 @@ def plan(book: Book, quarter: str) -> pd.DataFrame:
     -------
     One row per target, in the engagement's order: quarter (label), kpi, product (of an attach rate), segment (as
     ``size: big``) and owner (missing for all accounts), unit (share or products), k (of a multi-product share),
-    target and actual (in that unit; shares 0 to 1), distance (actual less target), n (accounts it rests on; of the
-    index, slots with an opportunity), met (missing where there is no actual), suppressed (n is below the
-    engagement's minimum_cell: actual, distance and met are missing), complete (bool; nothing is reached in a quarter
-    that the data do not cover).
+    target and actual (in that unit; shares 0 to 1, growth may be negative, retention above 1), distance (actual less
+    target), n (accounts it rests on; of the index, slots with an opportunity; missing where revenue has no earlier
+    period), met (missing where there is no actual), suppressed (n is below the engagement's minimum_cell: actual,
+    distance and met are missing), complete (bool; nothing is reached in a quarter that the data do not cover).
     """
     at = queries.moment(book, quarter)
     rows = [_held_against(book, at.label, each) for each in _of(book, lambda index: index == at.index)]
@@ -69,8 +71,8 @@ def path(book: Book, quarter: str) -> pd.DataFrame:
     return degree.table(rows, _PATH)
 
 
-def actual(book: Book, quarter: str, target: Target) -> tuple[float | None, int]:
-    """Measure what a target is about, among its accounts: the figure, and the n it rests on."""
+def actual(book: Book, quarter: str, target: Target) -> tuple[float | None, int | None]:
+    """Measure what a target is about, among its accounts: the figure, and the n it rests on; None: nothing to count."""
     return MEASURES[target.kpi](book, queries.moment(book, quarter).label, target)
 
 
@@ -86,7 +88,7 @@ def _of(book: Book, wanted: Callable[[int], bool]) -> list[Target]:
 
 def _held_against(book: Book, quarter: str, target: Target) -> dict[str, Any]:
     value, n = actual(book, quarter, target)
-    small = n < book.engagement.minimum_cell
+    small = n is not None and n < book.engagement.minimum_cell
     return {
         "quarter": book.engagement.calendar.parse(target.quarter).label,
         **{"kpi": target.kpi, "product": target.product, "k": target.products},
@@ -137,15 +139,26 @@ def _attach(book: Book, quarter: str, target: Target) -> tuple[float | None, int
     return (held / possible if possible else None), possible
 
 
+def _growth(book: Book, quarter: str, target: Target) -> tuple[float | None, int | None]:
+    """Take twelve months against the twelve before, whatever else the data would cover: a plan has one meaning."""
+    try:
+        found = revenue.retention(book, quarter).iloc[0]
+    except DataError:
+        return None, None
+    return float(found[target.kpi]), int(found["n"])
+
+
 def _sum(numbers: Iterable[int]) -> int:
     return int(sum(numbers))
 
 
-Measure = Callable[[Book, str, Target], tuple[float | None, int]]
+Measure = Callable[[Book, str, Target], tuple[float | None, int | None]]
 MEASURES: dict[str, Measure] = {
     "account_penetration_degree": _degree,
     "multi_product_share": _multi,
     "account_penetration_index": _index,
     "attach_rate": _attach,
     "products_per_account": _products,
+    "existing_account_growth": _growth,
+    "net_revenue_retention": _growth,
 }

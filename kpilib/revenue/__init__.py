@@ -10,6 +10,7 @@ from __future__ import annotations
 from kpilib.revenue.association import Impact, earlier_quarter, impact
 from kpilib.revenue.balance import PARTS, growth_balance
 from kpilib.revenue.cohort import (
+    GROWTH,
     Figure,
     account_retention,
     existing_account_growth,
@@ -22,6 +23,7 @@ from kpilib.revenue.periods import covered, longest
 from kpilib.revenue.wallet import Wallet, above_wallet, share_of_wallet, wallet_by
 
 __all__ = [
+    "GROWTH",
     "PARTS",
     "Figure",
     "Impact",

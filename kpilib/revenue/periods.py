@@ -71,7 +71,7 @@ def longest(book: Book, quarter: str) -> dict[str, str] | None:
     """Choose the best comparison that the data carry, as arguments of every function that compares periods.
 
     Twelve months against the twelve before; else the quarter against the same a year before; else against the one
-    before; None where none of them is covered with revenue above 0 in the earlier period.
+    before; None where none of them is covered with an account whose net revenue of the earlier period is above 0.
     """
     if not book.has("holdings"):
         return None
@@ -81,7 +81,8 @@ def longest(book: Book, quarter: str) -> dict[str, str] | None:
         if set(needed) <= set(known):
             spans = of(book, quarter, period, against)
             earlier = f"quarter BETWEEN {spans.earlier[0]} AND {spans.earlier[1]}"
-            if queries.fetch(book, f"SELECT 1 FROM holdings WHERE revenue > 0 AND {earlier} LIMIT 1").size:
+            grouped = f"SELECT account_id FROM holdings WHERE {earlier} GROUP BY account_id HAVING sum(revenue) > 0"
+            if queries.fetch(book, f"{grouped} LIMIT 1").size:
                 return {"period": period, "against": against}
     return None
 

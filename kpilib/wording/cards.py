@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib import wording
+from kpilib.wording.revenue import span
 from kpilib.written import MINUS, are, count, missing, name, per_cent, plural, points, quarter, several, upper
 
 UNANSWERED = "These data cannot answer it."
@@ -31,7 +32,9 @@ def number(value: float | None, unit: str) -> str:
     """
     if missing(value):
         return per_cent(None)
-    return per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}"
+    return (
+        per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}".replace("-", MINUS)
+    )
 
 
 def figure(found: Any, card: Any) -> list[str]:
@@ -48,6 +51,8 @@ def figure(found: Any, card: Any) -> list[str]:
     if not missing(found.value):
         n = "" if found.n is None else f"; n = {count(found.n)}: {card.counted}"
         told.append(f"{number(found.value, card.unit)} at the end of {quarter(found.quarter)}{n}.")
+    if found.spans:
+        told.append(f"It is of {span(found.spans[0])}, against {span(found.spans[1])}.")
     if found.lacking:
         told.append(found.lacking)
     if found.against and not missing(found.change):

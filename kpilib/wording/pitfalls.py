@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import count, have, missing, name, per_cent, plural, points, quarter, several
+from kpilib.written import count, have, missing, money, name, per_cent, plural, points, quarter, several
 
 NEEDS = {
     "opportunities": "a record of sales opportunities",
     "owner": "an owner for each customer",
     "feedback": "feedback of customers",
     "interactions": "a record of contacts with customers",
+    "revenue": "revenue by customer and product",
 }
 ABOUT = {"degree": "penetration", "products": "products held"}
 
@@ -108,6 +109,9 @@ def _unused(finding: Any) -> str:
 
 def _growth(finding: Any) -> str:
     told = finding.figures
+    if finding.about == "revenue":
+        grew, less = (money(abs(told[each]), told["currency"], 0) for each in ("total", "existing"))
+        return f"revenue grew by {grew}, while the {plural(finding.n, 'customer')} of before bring {less} less."
     if finding.about == "products":
         return (
             f"new customers brought {plural(told['new'], 'product')}, while those we had before lost "

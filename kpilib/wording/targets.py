@@ -12,6 +12,8 @@ KPIS = {
     "account_penetration_index": "recorded sales opportunities won",
     "attach_rate": "customers with {product}",
     "products_per_account": "products per customer",
+    "existing_account_growth": "growth of existing customers' revenue in 12 months",
+    "net_revenue_retention": "revenue that existing customers still bring, of that of the 12 months before",
 }
 
 
@@ -77,7 +79,9 @@ def met(plan: pd.DataFrame) -> str:
 def _lower(text: str) -> str:
     """Go on within a sentence; names keep their spelling."""
     return (
-        text[:1].lower() + text[1:] if text.startswith(("All ", "Customers", "Share", "Recorded", "Products")) else text
+        text[:1].lower() + text[1:]
+        if text.startswith(("All ", "Customers", "Share", "Recorded", "Products", "Growth", "Revenue"))
+        else text
     )
 
 
