@@ -56,24 +56,25 @@ def good(found: Any, quarter_label: str, value: float | None = None, peer: float
         Our mean, and what the best quarter of our customers reach.
     """
     title = say.title(found)
+    if found.kpi == "multi_product_share":
+        title = f"Customers with several products: {title[:1].lower()}{title[1:]}"
     if found.rows.empty and not missing(value) and not missing(peer):
         title = f"The average is {per_cent(value)}; a quarter of customers reach {per_cent(peer)} or more"
     out = len(found.left_out)
     left = (
         f"{plural(out, 'published figure')} left out: each has another definition or another industry." if out else ""
     )
-    note = " ".join(filter(None, [say.sources(found.rows), left]))
+    note = " ".join(filter(None, [say.sources(found.rows), say.caution(found.rows), left]))
     return title, f"{KPIS[found.kpi]}, ours at the end of {quarter(quarter_label)}", note
 
 
 def feedback(by_band: pd.DataFrame, quarter_label: str, months: int) -> Words:
     """Write what stands over and under ``figures.feedback.by_band``."""
-    told = f"{count(by_band['answered'].sum())} of {plural(by_band['accounts'].sum(), 'customer')} gave feedback"
     subtitle = (
         f"Mean score by band, and share of customers who gave feedback, {count(months)} months to the end of "
         f"{quarter(quarter_label)}"
     )
-    return _scores(by_band), subtitle, f"{told}; of each the latest counts. Neither says which comes first."
+    return _scores(by_band), subtitle, "Of each customer the latest answer counts. Neither says which comes first."
 
 
 def ahead(row: Row, accounts: int | None = None) -> Words:

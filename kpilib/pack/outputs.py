@@ -88,7 +88,8 @@ def inlined(svg: str, prefix: str) -> str:
     names: dict[str, str] = {}
     for element in root.iter():
         for key, value in element.attrib.items():
-            element.set(key, REFERENCE.sub(lambda found: _renamed(found, names, prefix), value))
+            if key.endswith("href") or "url(" in value:  # elsewhere "#ffffff" is a colour
+                element.set(key, REFERENCE.sub(lambda found: _renamed(found, names, prefix), value))
     for element in root.iter():
         if (old := element.attrib.pop("id", None)) in names:
             element.set("id", names[old])

@@ -30,7 +30,7 @@ def beside(rows: pd.DataFrame) -> Html:
 
 
 def left_out(rows: pd.DataFrame) -> Html:
-    """Show the published figures that are not drawn, and why.
+    """Show the published figures that are not drawn, and why; those with the same reason and source together.
 
     Parameters
     ----------
@@ -38,9 +38,11 @@ def left_out(rows: pd.DataFrame) -> Html:
         ``benchmarks.why_not``: population, time_period, value, low, high, unit, source, verdict, reason.
     """
     table = _written(needing(rows, "population", "time_period", "unit", "source", "verdict", "reason"))
+    table["each"] = [f"{who}: {figure}" for who, figure in zip(table["whose"], table["published"], strict=True)]
+    alike = table.groupby(["verdict", "reason", "source"], sort=False)["each"]
+    table = alike.agg("\n".join).reset_index()
     columns = [
-        text("whose", "Published"),
-        Column("published", "Figure", str),
+        text("each", "Published", "kpi-lines"),
         text("verdict", "Verdict"),
         Column("reason", "Why it is not drawn", lambda each: name(each, most=600), "kpi-text"),
         text("source", "Source"),

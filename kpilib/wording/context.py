@@ -114,7 +114,7 @@ def set_beside(found: Any, peers: dict[str, pd.DataFrame]) -> list[str]:
     peers
         ``peers.peer_reference`` by attribute.
     """
-    barred = benchmarks.nothing(len(found.left_out)) if found.rows.empty else benchmarks.caution(found.rows)
+    barred = benchmarks.nothing(len(found.left_out)) if found.rows.empty else None
     return said(*(revenue.reachable(table, by) for by, table in peers.items()), barred)
 
 

@@ -68,6 +68,8 @@ def met(plan: pd.DataFrame) -> str:
         return "None of the targets of this quarter can be held against what was reached."
     kept = int(judged["met"].sum())
     told = f"{kept} of {plural(len(judged), 'target')} {are(kept)} met"
+    if len(judged) == 1:
+        told = "The target is met" if kept else "The target is not met"
     missed = judged[~judged["met"].astype(bool) & (judged["unit"] == "share")]
     if missed.empty:
         return f"{told}."
