@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,8 @@ def _cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{round(value, DECIMALS) + 0.0:.{DECIMALS}f}"  # + 0.0: never -0.000000
+    if isinstance(value, Decimal) and -value.as_tuple().exponent > DECIMALS:
+        return f"{round(value, DECIMALS):f}"
     return safe(str(value)) if isinstance(value, str) else str(value)
 
 

@@ -222,8 +222,8 @@ def test_what_is_within_reach_names_the_widest_gap_among_named_groups():
         }
     )  # fmt: skip
     assert say.reachable(peers, "size") == (
-        "By size, most is within reach in S: its average is 30.0%, and the best quarter of like customers reach "
-        "45.0% (+15.0 points)."
+        "By size, most is within reach in the group S: its average is 30.0%, and the best quarter of like "
+        "customers reach 45.0% (+15.0 points)."
     )
     assert say.reachable(peers.assign(suppressed=True), "size") is None
     assert "Within reach" in table.peers(peers).html

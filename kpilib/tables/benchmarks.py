@@ -40,9 +40,9 @@ def left_out(rows: pd.DataFrame) -> Html:
     table = _written(needing(rows, "population", "time_period", "unit", "source", "verdict", "reason"))
     table["each"] = [f"{who}: {figure}" for who, figure in zip(table["whose"], table["published"], strict=True)]
     alike = table.groupby(["verdict", "reason", "source"], sort=False)["each"]
-    table = alike.agg("\n".join).reset_index()
+    table = alike.agg("; ".join).reset_index()
     columns = [
-        text("each", "Published", "kpi-lines"),
+        Column("each", "Published", lambda each: name(each, most=2000), "kpi-text"),
         text("verdict", "Verdict"),
         Column("reason", "Why it is not drawn", lambda each: name(each, most=600), "kpi-text"),
         text("source", "Source"),

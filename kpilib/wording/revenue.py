@@ -213,8 +213,9 @@ def reachable(peers: pd.DataFrame, by: str) -> str | None:
     gap = shown["peer_reference"] - shown["mean"]
     row = shown.loc[gap.idxmax()]
     return (
-        f"By {name(by)}, most is within reach in {name(row['group'])}: its average is {per_cent(row['mean'])}, and "
-        f"the best quarter of like customers reach {per_cent(row['peer_reference'])} ({points(gap.max())} points)."
+        f"By {name(by)}, most is within reach in the group {name(row['group'])}: its average is "
+        f"{per_cent(row['mean'])}, and the best quarter of like customers reach {per_cent(row['peer_reference'])} "
+        f"({points(gap.max())} points)."
     )
 
 
