@@ -52,10 +52,13 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.programmes  captions.programmes
     tables.programmes  figures.programmes
     appendix  calls                                                      cards with a client's figures; the call list
+    wording.cases  captions.cases  tables.cases  figures.cases
+    appendix                                                             cards with a client's figures
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     samples.firms  samples.technology  samples.software                  invented firms whose truth is known
     samples.folders  samples.__main__
+    samples.cases  cases                                                 published cases held against them
     __main__
 
 What only shows (``written`` to ``figures``) imports nothing above itself but ``errors`` and ``publish``.

@@ -53,6 +53,11 @@ def note(found: Any) -> str:
     )
 
 
+def sides(found: Any) -> tuple[str, str]:
+    """Name the two lines of the picture, those in the programme first."""
+    return SIDES["treated"], SIDES.get(found.against, "others")
+
+
 def threats(found: Any) -> str:
     """Title the panel of threats by what the largest of them makes."""
     rows = found.threats.to_dict("records")

@@ -16,6 +16,14 @@ from kpilib.samples.firms import Customer, Firm, Holding, month
 
 Rows = Iterable[Sequence[Any]]
 
+CHAPTERS = (
+    "1_data_check",
+    "2_penetration",
+    "4_segments",
+    "5_whitespace",
+    "6_before_after",
+)  # of a case, before its own
+
 
 def write(folder: Path) -> list[Path]:
     """Write both firms and their twins below a folder; return the engagements' folders."""
@@ -38,7 +46,7 @@ def _technology(folder: Path, works: bool) -> Path:
     _feedback(folder, firm, Random(technology.SEED + 2), answering=(0.3, 0.55))
     _contacts(folder, firm, Random(technology.SEED + 3), {"outreach call": (0.15, 0.9), "usage review": (0.25, 0.45)})
     _wallet(folder, firm, Random(technology.SEED + 4))
-    return _engagement(folder, TECHNOLOGY, firm, works, technology.BILLED)
+    return _engagement(folder, TECHNOLOGY, firm, works, technology.BILLED, "7_case_technology_firm")
 
 
 def _software(folder: Path, works: bool) -> Path:
@@ -53,14 +61,28 @@ def _software(folder: Path, works: bool) -> Path:
     _table(folder, "offers", "customer product opened closed outcome owner", map(_offer, offers))
     _feedback(folder, firm, Random(software.SEED + 2), answering=(0.25, 0.35))
     _contacts(folder, firm, Random(software.SEED + 3), {"webinar": (0.1, 0.8), "training": (0.05, 0.6)})
-    return _engagement(folder, SOFTWARE, firm, works, software.BILLED)
+    return _engagement(folder, SOFTWARE, firm, works, software.BILLED, "8_case_software_firm")
 
 
-def _engagement(folder: Path, text: Template, firm: Firm, works: bool, every: int) -> Path:
+def _engagement(folder: Path, text: Template, firm: Firm, works: bool, every: int, case: str) -> Path:
     what = "" if works else "\n# Its twin: the same published figures, from a programme that changed nothing."
     told = {"what": what, "twin": "" if works else " (twin)", **_totals(firm, every)}
+    told["chapters"] = f"\nchapters = [{', '.join(map(_quoted, (*CHAPTERS, case)))}]" if works else ""
+    _truth(folder, firm)
     (folder / "engagement.toml").write_text(text.substitute(told), encoding="utf-8", newline="\n")
     return folder
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _truth(folder: Path, firm: Firm) -> None:
+    """What happened to those in the programme who stayed, and what would have happened without it."""
+    truth = firm.truth
+    shares = (f"{each:.9f}" for each in (truth.with_programme, truth.without_programme))
+    columns = "enrolled held_out with_programme without_programme"
+    _table(folder, "truth", columns, [(truth.enrolled, truth.held_out, *shares)])
 
 
 def _enrolled(firm: Firm, cost: int) -> list[tuple[Customer, str, int]]:
@@ -168,7 +190,7 @@ currency = "USD"
 data_from = 2022-01-01
 data_to = 2024-12-31
 base = "all"
-segment_by = ["usage", "need", "size"]
+segment_by = ["usage", "need", "size"]$chapters
 
 [sources.subscriptions]
 path = "subscriptions.csv"
@@ -268,7 +290,7 @@ currency = "EUR"
 data_from = 2022-01-01
 data_to = 2024-12-31
 base = "all"
-segment_by = ["size", "industry", "usage"]
+segment_by = ["size", "industry", "usage"]$chapters
 
 [sources.invoices]
 path = "invoices.csv"

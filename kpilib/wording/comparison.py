@@ -248,12 +248,15 @@ def no_comparison(periods: pd.DataFrame) -> list[str]:
     ]
 
 
-def descriptive() -> str:
-    """Say what a before and after cannot tell."""
-    return (
+def descriptive(held_out: bool = False) -> str:
+    """Say what a before and after cannot tell; ``held_out`` where a programme is examined beside it."""
+    told = (
         "This is a before and after: it tells what changed and what the change is made of, not why. Customers also "
-        "change without any action of ours, and nobody was held out to compare with."
+        "change without any action of ours"
     )
+    if held_out:
+        return f"{told}: only the customers held out of a programme show how much."
+    return f"{told}, and nobody was held out to compare with."
 
 
 def answer(bridges: Sequence[Any], revenues: Sequence[Any], periods: pd.DataFrame) -> list[str]:

@@ -60,15 +60,12 @@ HEAVY_TAILS = "A few large customers can carry such a figure: read it with care.
 
 def answer(found: Any, currency: str | None = None) -> list[str]:
     """Answer what a programme changed: what happened, against whom, how sure, and how much may be said."""
-    return said(
-        stands(found),
-        beside(found),
-        compared(found),
-        width(found),
-        refused(found),
-        judged(found),
-        revenue(found, currency),
-    )
+    return [*happened(found), *said(judged(found), revenue(found, currency))]
+
+
+def happened(found: Any) -> list[str]:
+    """Say what happened to those in the programme, and to those it is compared with; the verdict stands elsewhere."""
+    return said(stands(found), beside(found), compared(found), width(found), refused(found))
 
 
 def nothing(reason: str | None) -> str:
@@ -132,7 +129,7 @@ def width(found: Any) -> str | None:
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
     drawn = f"What was drawn is {count(units)} units, by {name(found.assigned_by, most=24)}"
-    return f"{drawn}: the interval is {wide} points wide."
+    return f"{drawn}, and each counts alike: the interval is {wide} points wide."
 
 
 def refused(found: Any) -> str | None:
