@@ -73,7 +73,8 @@ def truth(found: Any) -> str | None:
         told = "The truth is known: with the programme and without it, customers in it would have moved alike"
     else:
         told = (
-            f"The truth is known: customers in it moved {points(known.with_programme)} points and would have moved "
+            "The truth is known: by what they held on the day, customers in it moved "
+            f"{points(known.with_programme)} points and would have moved "
             f"{points(known.without_programme)} without it, so {points(known.effect)} points are its doing"
         )
     if row is None or missing(row["low"]):
@@ -104,7 +105,7 @@ def may(found: Any) -> list[str]:
     kpi, when = KPIS[case.kpi], f"from {quarter(case.earlier)} to {quarter(case.later)}"
     facts = (
         f"That {when} the {kpi} went from {per_cent(claims['before'])} to "
-        f"{per_cent(claims['after'])}, and that revenue of customers who paid the year before changed by "
+        f"{per_cent(claims['after'])}, and that revenue of customers who had some the year before changed by "
         f"{_signed(claims['growth'])}: facts, without a reason."
     )
     return said(facts, _may_of_programme(found))
@@ -194,7 +195,7 @@ def _shown(found: Any | None) -> str | None:
         f"In this portfolio, of customers counted both times and over twelve months each: {wider}share held "
         f"{_signed(float(rows['penetration']))}, revenue {_signed(found.growth)}, so revenue per product held "
         f"{_signed(float(rows['revenue_per_held']))}. The claim mixes two groups: penetration of all customers counted "
-        "each time, revenue of those who paid the year before, lost ones included."
+        "each time, revenue of those who had some the year before, lost ones included."
     )
 
 
