@@ -25,7 +25,7 @@ def readings(here: Any, there: Any | None = None) -> str:
         return f"{claim}; nobody was held out to compare with"
     other = None if there is None else programmes.effect_of(there.found, "degree", "at_end")
     twin = "" if other is None else f". In the twin, told the same: {_left(there, other)}"
-    return f"{claim}; beside customers held out {_left(here, row)}{twin}"
+    return f"{claim}; against customers held out {_left(here, row)}{twin}"
 
 
 def readings_subtitle(here: Any) -> str:
@@ -58,7 +58,7 @@ def cards(found: Any) -> list[dict[str, str]]:
     ]
     if row is not None and not missing(row["low"]):
         note = found.found.verdict.word if programmes.clear(row) else "may be chance"
-        told.append({"label": "Beside customers held out", "value": points(row["value"], " points"), "note": note})
+        told.append({"label": "Against customers held out", "value": points(row["value"], " points"), "note": note})
     if found.truth is not None:
         value = points(found.truth.effect, " points")
         told.append({"label": "Known truth", "value": value, "note": f"{name(found.client)} is invented"})

@@ -7,7 +7,7 @@ from typing import Any
 from kpilib.captions.programmes import SIDES
 from kpilib.tables import Column, Html, show, text
 from kpilib.wording import programmes as say
-from kpilib.written import MINUS, NOTHING, count, missing, money, per_cent, points, upper
+from kpilib.written import MINUS, NOTHING, count, missing, money, per_cent, points, rounds_away, upper
 
 READINGS = {"at_end": "last quarter", "on_average": "average of the quarters after"}
 MEASURES = {"degree": "Penetration, points", "products": "Products per customer", "revenue": "Revenue a quarter"}
@@ -58,7 +58,7 @@ def threats(found: Any) -> Html:
         what=[say.THREATS[row["threat"]] for row in rows],
         means=[say.threat(row) for row in rows],
         shown=[points(row["size"]) if say.of_penetration(row) else NOTHING for row in rows],
-        stands=["not found" if not row["found"] else "taken out" if row["held_off"] else "stays" for row in rows],
+        stands=[_stands(row) for row in rows],
     )
     return show(table, [
         text("what", "Explanation"),
@@ -66,6 +66,13 @@ def threats(found: Any) -> Html:
         text("means", "What it means"),
         text("stands", "In the comparison"),
     ], "What else could explain it", [say.judged(found)])  # fmt: skip
+
+
+def _stands(row: dict[str, Any]) -> str:
+    if row["found"]:
+        return "taken out" if row["held_off"] else "stays"
+    seen = row["threat"] in ("survivorship", "joiners", "mix") and not rounds_away(row["size"], 2)
+    return "too small to matter" if seen else "not found"
 
 
 def _written(value: float, measure: str) -> str:

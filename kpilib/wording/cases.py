@@ -129,11 +129,11 @@ def headline(found: Any) -> str:
     if row is None or missing(row["low"]):
         return f"{start}; what the programme did cannot be told."
     if not programmes.clear(row):
-        return f"{start}; beside customers held out, no effect of the programme can be told from chance."
+        return f"{start}; against customers held out, no effect of the programme can be told from chance."
     size = _size(row["value"])
     if found.found.verdict.word == programmes.CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"{start}; beside customers held out, the programme {verb} penetration by {size} points."
+        return f"{start}; against customers held out, the programme {verb} penetration by {size} points."
     more = "more" if row["value"] > 0 else "less"
     them = programmes.THEM[found.found.against]
     told = f"customers in the programme moved {size} points {more} than {them}"

@@ -68,6 +68,12 @@ def happened(found: Any) -> list[str]:
     return said(stands(found), beside(found), compared(found), width(found), refused(found))
 
 
+def short(found: Any) -> str:
+    """Answer in one sentence that names the programme: the difference, or else the verdict."""
+    told = compared(found) or judged(found)
+    return f"{name(found.name, most=48)}: {told[:1].lower()}{told[1:]}"
+
+
 def nothing(reason: str | None) -> str:
     """Say why no programme is examined.
 
