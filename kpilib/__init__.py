@@ -51,9 +51,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     tables.comparison  figures.comparison
     wording.programmes  captions.programmes
     tables.programmes  figures.programmes
-    appendix  calls                                                      cards with a client's figures; the call list
     wording.cases  captions.cases  tables.cases  figures.cases
-    appendix                                                             cards with a client's figures
+    appendix  calls                                                      cards with a client's figures; the call list
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack
     samples.firms  samples.technology  samples.software                  invented firms whose truth is known

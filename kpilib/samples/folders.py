@@ -19,6 +19,7 @@ Rows = Iterable[Sequence[Any]]
 CHAPTERS = (
     "1_data_check",
     "2_penetration",
+    "3_context",
     "4_segments",
     "5_whitespace",
     "6_before_after",
