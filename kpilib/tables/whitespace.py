@@ -29,11 +29,19 @@ def _share(places: int = 1) -> Any:
     return lambda value: per_cent(value, places).rstrip("%")
 
 
-def calls(table: pd.DataFrame, reasons: Sequence[str], currency: str | None = None, caption: str = "The calls") -> Html:
-    """Show a list of calls (``whitespace.ranked``) with the reason of each."""
+def calls(
+    table: pd.DataFrame,
+    reasons: Sequence[str],
+    currency: str | None = None,
+    caption: str = "The calls",
+    trusted: bool = True,
+) -> Html:
+    """Show a list of calls (``whitespace.ranked``) with the reason of each; chances only where they came true."""
     table = needing(table, "account_id", "product_id", "chance", "value").assign(reason=list(reasons))
     if table.empty:
         return prose(["There is no call to make."])
+    if not trusted:
+        table["chance"] = None
     worth = "Value" + (f", {currency}" if currency else "")
     notes = {
         "chance": "Chance: to buy in the next quarter by itself.",

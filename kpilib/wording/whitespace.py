@@ -25,7 +25,12 @@ NO_CHANCE = {
 
 
 def answer(
-    slots: pd.DataFrame, calls: pd.DataFrame, total: pd.DataFrame | None, label: str, currency: str | None
+    slots: pd.DataFrame,
+    calls: pd.DataFrame,
+    total: pd.DataFrame | None,
+    label: str,
+    currency: str | None,
+    trusted: bool = True,
 ) -> list[str]:
     """Give the answer: how much could be bought, what the calls are worth, what all of it is worth.
 
@@ -33,6 +38,8 @@ def answer(
     ----------
     slots, calls, total
         As ``whitespace.slots``, ``whitespace.ranked`` and ``whitespace.value`` give them.
+    trusted
+        Whether chances came true when they were tried; where they did not, none is added up.
     """
     when = f"At the end of {quarter(label)}"
     if slots.empty:
@@ -40,7 +47,11 @@ def answer(
     one = slots.iloc[0]
     if not one["whitespace"]:
         return [f"{when}, every customer has all it could buy: there is nothing to call about."]
-    lead = _lead(calls, currency) if len(calls) else f"{when}, there is no customer to call: no case is open to us."
+    lead = (
+        _lead(calls, currency, trusted)
+        if len(calls)
+        else f"{when}, there is no customer to call: no case is open to us."
+    )
     share = per_cent(one["whitespace"] / one["possible"])
     level = (
         f"{when}, there {are(one['whitespace'])} {plural(one['whitespace'], 'case')} in which a customer could buy a "
@@ -49,13 +60,15 @@ def answer(
     return said(lead, level, _all_of_it(total, currency))
 
 
-def _lead(calls: pd.DataFrame, currency: str | None) -> str:
+def _lead(calls: pd.DataFrame, currency: str | None, trusted: bool) -> str:
     number = plural(len(calls), "call")
     values = [each for each in calls["value"] if not missing(each)]
     if values:
         worth = money(sum(values), currency, 0)
         return f"The best {number} for the next quarter {are(len(calls))} worth {worth} in expectation."
     chances = calls["chance"].dropna()
+    if len(chances) and not trusted:
+        return f"The best {number} {are(len(calls))} named here in their order; how many will buy cannot be said."
     if len(chances):
         return f"Of the best {number}, about {chances.sum():.1f} would buy in the next quarter by themselves."
     return f"The best {number} {are(len(calls))} named here by what similar customers have, without a chance."
