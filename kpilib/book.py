@@ -56,11 +56,11 @@ class Book:
         """Return the same book with another base: all, active or eligible."""
         return replace(self, base=base) if base else self
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Open an engine in which every kept table is a view."""
+    def connect(self, sql: str | None = None) -> duckdb.DuckDBPyConnection:
+        """Open an engine in which every kept table is a view; with a query, only those that its text names."""
         db = duckdb.connect()
         for name in TABLES:
-            if self.has(name):
+            if (sql is None or name in sql) and self.has(name):
                 file = str(self.folder / f"{name}.parquet").replace("'", "''")
                 db.execute(f"create view {name} as select * from '{file}'")
         return db
@@ -68,6 +68,12 @@ class Book:
     def has(self, name: str) -> bool:
         """Whether a table was kept."""
         return (self.folder / f"{name}.parquet").is_file()
+
+    def columns(self, name: str) -> list[str]:
+        """Name the columns of a kept table; costs no engine."""
+        import pyarrow.parquet as pq
+
+        return pq.read_schema(self.folder / f"{name}.parquet").names
 
     def table(self, name: str) -> pd.DataFrame:
         """Read a small kept table whole; decimals stay decimals, days stay days."""

@@ -275,7 +275,7 @@ def test_the_command_line_prints_a_clients_own_figures(capsys, monkeypatch, book
     earlier = kpi(capsys, "card", "account_penetration_degree", "small", "--quarter", "2025Q1")
     assert "33.3% at the end of Q1 2025" in earlier
     none = kpi(capsys, "card", "share_of_wallet", "small")
-    assert "No figure is shown on this card yet." in none
+    assert "It needs revenue, and what customers spend in all ([wallet])." in " ".join(none.split())
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ def in_order(groups: Iterable[str]) -> list[str]:
 
 def attributes(book: Book) -> list[str]:
     """Name the account attributes that figures can be split by."""
-    with book.connect() as con:
-        columns = con.sql("SELECT * FROM accounts LIMIT 0").columns
-    return [name for name in columns if name not in OUR_COLUMNS]
+    return [name for name in book.columns("accounts") if name not in OUR_COLUMNS]
 
 
 def positions(
@@ -222,7 +220,7 @@ def literal(value: str) -> str:
 def fetch(book: Book, sql: str, order: Sequence[str] = (), **frames: pd.DataFrame) -> pd.DataFrame:
     """Run a query; by way of Arrow, because DuckDB's own frames turn decimals into doubles."""
     sql = f"SELECT * FROM ({sql}) ORDER BY {ordered(order)}" if order else sql
-    with book.connect() as con:
+    with book.connect(sql) as con:
         for name, frame in frames.items():
             con.register(name, frame)
         return con.sql(sql).to_arrow_table().to_pandas()
