@@ -71,8 +71,9 @@ def threats(found: Any) -> Html:
 def _stands(row: dict[str, Any]) -> str:
     if row["found"]:
         return "taken out" if row["held_off"] else "stays"
-    seen = row["threat"] in ("survivorship", "joiners", "mix") and not rounds_away(row["size"], 2)
-    return "too small to matter" if seen else "not found"
+    if missing(row["size"]) or rounds_away(row["size"], 2) or row["threat"] == "regression_to_the_mean":
+        return "not found"
+    return "may be chance" if row["threat"] == "attrition" else "too small to matter"
 
 
 def _written(value: float, measure: str) -> str:

@@ -236,7 +236,7 @@ def _not_of_programme(found: Any, row: Any) -> str | None:
         return "That it had any effect: too little is known."
     if not programmes.clear(row):
         most = max(row["high"], -row["low"])
-        return f"That it had an effect, or that it had none: one of {_size(most)} points could look like this."
+        return f"That it had an effect, or that it had none: an effect of {_size(most)} points could look like this."
     if found.found.verdict.word != programmes.CONTROLLED:
         reasons = programmes.judged(found.found).partition(": ")[2].partition(": ")[2]
         return f"That the difference is the programme's doing: {reasons}"

@@ -75,14 +75,14 @@ def short(found: Any) -> str:
 
 
 def nothing(reason: str | None) -> str:
-    """Say why no programme is examined.
+    """Say why no programme is examined; None where there is none.
 
     Example
     -------
     >>> nothing("The engagement tells of no programme.")
     'No programme is examined. The engagement tells of no programme.'
     """
-    return " ".join(said("No programme is examined.", reason))
+    return f"No programme is examined. {reason}" if reason else "No programme is examined: the client tells of none."
 
 
 def stands(found: Any) -> str:
