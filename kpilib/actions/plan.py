@@ -63,7 +63,8 @@ def aim(book: Book, quarter: str) -> Aim | None:
     Of a target several quarters away, the step that the next quarter must make. None where the degree is undefined or
     nothing higher is known to be reached by a quarter of the accounts.
     """
-    now = degree.of(book, quarter).mean
+    pairs = counts.pairs(book, quarters=[quarter])
+    now = degree.measured(pairs).mean
     if now is None:
         return None
     ahead = targets.path(book, quarter)
@@ -71,7 +72,7 @@ def aim(book: Book, quarter: str) -> Aim | None:
     for row in ahead[ahead["per_quarter"] > 1e-9].to_dict("records"):
         step = float(row["per_quarter"])
         return Aim(now + step, float(row["target"]), row["quarter"], int(row["quarters_left"]), step)
-    level = peers.percentile(counts.pairs(book, quarters=[quarter]), peers.QUARTILE)
+    level = peers.percentile(pairs, peers.QUARTILE)
     if level is None or float(level) <= now + 1e-9:
         return None
     return Aim(float(level), float(level), None, None, None)
