@@ -9,6 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,7 @@ def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None
 @click.option("--seed", default="", metavar="TEXT", help="Of the draw; the same text draws the same customers.")
 @click.option("--by-owner", is_flag=True, help="Write a workbook for every owner as well.")
 @click.option("--target", type=float, metavar="SHARE", help="Say what this degree takes; issue nothing.")
+@click.option("--revenue-target", type=float, metavar="AMOUNT", help="Say what this revenue of a quarter takes.")
 @click.option("--follow-up", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="A filled workbook.")
 def actions(
     engagement: Path,
@@ -173,6 +175,7 @@ def actions(
     seed: str,
     by_owner: bool,
     target: float | None,
+    revenue_target: float | None,
     follow_up: tuple[Path, ...],
 ) -> None:
     """Issue the call list of a quarter, say what a target takes, or tell what came of the calls."""
@@ -180,8 +183,8 @@ def actions(
     from kpilib.actions import record
     from kpilib.actions.chosen import Limits
 
-    if follow_up and target is not None:
-        raise click.UsageError("--target plans ahead and --follow-up looks back: give one of them.")
+    if sum([bool(follow_up), target is not None, revenue_target is not None]) > 1:
+        raise click.UsageError("--target and --revenue-target plan ahead, --follow-up looks back: give one of them.")
     book = _open(engagement)
     if follow_up:
         click.echo(calls.follow_up(book, quarter, follow_up))
@@ -189,6 +192,9 @@ def actions(
     at, limits = book.quarter(quarter or book.default_quarter()).label, Limits(per_owner, per_account, per_product)
     if target is not None:
         click.echo(calls.planned(book, at, target, limits))
+        return
+    if revenue_target is not None:
+        click.echo(calls.earned(book, at, Decimal(str(revenue_target)), limits))
         return
     drawn, before = calls.draw(book, at, limits, hold_out, seed)
     click.echo(before)

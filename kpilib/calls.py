@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,8 @@ from kpilib.wording import whitespace as reasons
 from kpilib.written import name, plural, quarter
 
 ASKED = {"owner": "By owner", "ground": "By what spoke for the call"}
+
+NOTHING_ISSUED = "Nothing was issued; without a target the list is."
 
 
 def draw(book: Book, label: str, limits: Limits, share_held_back: float, seed: str) -> tuple[Issued, str]:
@@ -102,6 +105,21 @@ def _one(numbers: pd.Series) -> list[str | None]:
     return [None if pd.isna(each) else f"{each:.1f}" for each in numbers]
 
 
+def earned(book: Book, label: str, target: Decimal, limits: Limits) -> str:
+    """Tell what a revenue target of the next quarter takes; nothing is issued.
+
+    Raises
+    ------
+    DataError
+        The target is not above today's revenue, or the data have none.
+    """
+    ranking = whitespace.prepare(book, label)
+    slots = candidates.candidates(book, ranking)
+    listed = chosen.chosen(candidates.likeliest(book, ranking, limits), limits)
+    found = say.revenue_plan(plan.revenue(book, label, target, slots, listed), book.engagement.currency)
+    return "\n".join([*map(printed.wrapped, found), "", NOTHING_ISSUED])
+
+
 def planned(book: Book, label: str, target: float, limits: Limits) -> str:
     """Tell what a target takes, and where the gain is to come from; nothing is issued.
 
@@ -120,4 +138,4 @@ def planned(book: Book, label: str, target: float, limits: Limits) -> str:
         shown = rows[["group", "accounts", "open", "needed", "calls", "expected"]].rename(columns={"group": name(by)})
         shown = shown.assign(expected=_one(rows["expected"])).dropna(axis=1, how="all")
         parts.append(printed.table(shown))
-    return "\n\n".join([*parts, "Nothing was issued; without --target the list is."])
+    return "\n\n".join([*parts, NOTHING_ISSUED])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import openpyxl
@@ -165,6 +166,26 @@ def test_what_each_group_must_sell_adds_up(book):
     assert table.loc["small", "expected"] == pytest.approx(0.5)
     assert pd.isna(table.loc["big", "expected"])
     assert plan.by_group(mine, "2025Q1", slots.iloc[:1], slots.iloc[:1], "size", 0.9)["needed"].isna().all()
+
+
+def test_what_a_revenue_target_takes_by_hand(book):
+    """100 a quarter; slots worth 30 and 20 typically, at chances of 0.1 and 0.4: 40 more takes both."""
+    mine = book("Ax B", products=["x", "y"], revenue={"A": "400"})
+    slots = pd.DataFrame({"account_id": ["A", "B", "B"], "product_id": ["y", "x", "y"], "score": [0.1, 0.4, 0.2],
+                          "value": [3.0, 8.0, None]})  # fmt: skip
+    found = plan.revenue(mine, "2025Q1", Decimal(140), slots, slots.iloc[1:2])
+    assert (found.now, found.slots_to_fill, found.open_slots) == (100, 2, 2)
+    assert (found.gain, found.rest) == (8.0, 3.0)
+    assert plan.revenue(mine, "2025Q1", Decimal(120), slots, slots).slots_to_fill == 1
+    assert "out of reach" in say.revenue_plan(plan.revenue(mine, "2025Q1", Decimal(151), slots, slots), "EUR")[0]
+    unknown = plan.revenue(mine, "2025Q1", Decimal(120), slots.assign(value=None), slots)
+    assert "cannot be said" in say.revenue_plan(unknown, "EUR")[0]
+    with pytest.raises(DataError, match="not above the revenue"):
+        plan.revenue(mine, "2025Q1", Decimal(100), slots, slots)
+    with pytest.raises(DataError, match="is an amount"):
+        plan.revenue(mine, "2025Q1", Decimal("nan"), slots, slots)
+    with pytest.raises(DataError, match="the data have none"):
+        plan.revenue(book("A", products=["x"]), "2025Q1", Decimal(100), slots, slots)
 
 
 # --- The command ----------------------------------------------------------------------------
@@ -349,6 +370,9 @@ def test_a_target_is_told_by_owner_and_segment_and_issues_nothing(small, capsys)
     assert "to 60.0% takes" in text
     assert "Kim" in text
     assert "small" in text
+    assert "not above the revenue" in refused(capsys, small, "--revenue-target", 10)
+    text = printed(capsys, "actions", small, "--revenue-target", 1_000_000)
+    assert "cannot be said" in text or "out of reach" in text
     assert not (small / "actions").exists()
 
 

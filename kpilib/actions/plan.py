@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
 
@@ -40,6 +41,26 @@ class Plan:
     expected: float | None
     quantiles: dict[float, float] | None
     probability: float | None
+
+
+@dataclass(frozen=True)
+class RevenuePlan:
+    """A revenue target of one quarter against what open slots can bring; amounts of money.
+
+    ``slots_to_fill`` counts the slots of most expected value that would have to close, at what like accounts typically
+    spend on them, before anything is lost (None: not even all of those with a known amount, ``open_slots``, would do).
+    ``rest`` and ``gain`` are expected of the open slots, ``gain`` of the calls on the list; all None where no amounts
+    are known.
+    """
+
+    quarter: str
+    now: Decimal
+    target: Decimal
+    slots_to_fill: int | None
+    open_slots: int
+    calls: int
+    gain: float | None
+    rest: float | None
 
 
 @dataclass(frozen=True)
@@ -119,6 +140,38 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     quantiles = {each: min(1.0, max(0.0, expected + float(ndtri(each)) * error)) for each in QUANTILES}
     probability = float(ndtr((expected - target) / error)) if error else float(expected >= target)
     return Plan(quarter, *known, gain, rest, lost, expected, quantiles, probability)
+
+
+def revenue(book: Book, quarter: str, target: Decimal, candidates: pd.DataFrame, listed: pd.DataFrame) -> RevenuePlan:
+    """Plan the revenue of the quarter after ``quarter``.
+
+    Parameters
+    ----------
+    candidates, listed
+        As :func:`reach`, with score and value as :mod:`kpilib.actions.candidates` gives them.
+
+    Raises
+    ------
+    DataError
+        The client's data have no revenue, or the target is not above that of the quarter.
+    """
+    if not target.is_finite():
+        raise DataError("A revenue target is an amount.", f"{target} is none.", "Write 125000 for 125 thousand.")
+    amounts = counts.accounts(book, quarter)["revenue_quarter"].dropna()
+    now = sum(amounts, Decimal(0))
+    if not now or target <= now:
+        found = f"which is {now:,.2f}" if now else "for which the data have none"
+        raise DataError(
+            f"The target {target:,.2f} is not above the revenue of {quarter}, {found}.", "", "Plan for more than that."
+        )
+    known = candidates[candidates["value"].notna()].sort_values("value", ascending=False, kind="stable")
+    typical = known["value"].to_numpy(float) / known["score"].to_numpy(float)
+    reached = np.flatnonzero(np.cumsum(typical) >= float(target - now) - 1e-9)
+    needed = int(reached[0]) + 1 if len(reached) else None
+    if known.empty:
+        return RevenuePlan(quarter, now, target, None, 0, len(listed), None, None)
+    gain, whole = (float(each["value"].sum()) for each in (listed, known))
+    return RevenuePlan(quarter, now, target, needed, len(known), len(listed), gain, whole - gain)
 
 
 def _first(now: float, target: float, candidates: pd.DataFrame, worth: np.ndarray) -> np.ndarray | None:

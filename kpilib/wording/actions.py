@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import Row, missing, per_cent, plural, points, quarter, upper
+from kpilib.written import Row, missing, money, per_cent, plural, points, quarter, upper
 
 
 def plan(found: Any) -> list[str]:
@@ -37,6 +37,28 @@ def plan(found: Any) -> list[str]:
         f"{points(found.loss, ' points').lstrip('+')}: {per_cent(found.expected)} is expected, and in nine cases of "
         f"ten between {low} and {high}.",
         f"The chance of reaching the target by then is {chance(found.probability)}.",
+    ]
+
+
+def revenue_plan(found: Any, currency: str | None) -> list[str]:
+    """Say what a revenue target takes (``actions.plan.RevenuePlan``)."""
+    gap = f"From {money(found.now, currency, 0)} in {quarter(found.quarter)} to {money(found.target, currency, 0)}"
+    if found.rest is None:
+        return [f"{gap}: what that takes cannot be said, for no slot has a chance and an amount that may be relied on."]
+    if found.slots_to_fill is None:
+        first = f"{gap} is out of reach: not even if all {plural(found.open_slots, 'open slot')} were filled."
+    else:
+        first = (
+            f"{gap} takes {plural(found.slots_to_fill, 'more product sold', 'more products sold')}, those of most "
+            f"expected value first, at what customers of like size spend and nothing lost meanwhile; "
+            f"{plural(found.open_slots, 'is', 'are')} open."
+        )
+    best = "best call" if found.calls == 1 else f"{found.calls:,} best calls"
+    whole, part = (money(each, currency, 0) for each in (found.gain + found.rest, found.gain))
+    return [
+        first,
+        f"As things go, open products bring {whole} in the next quarter, of which the {best} {part}. What "
+        "customers spend more or less on what they have is not in it.",
     ]
 
 
