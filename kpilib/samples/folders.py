@@ -241,7 +241,7 @@ where = { size = ["medium", "large"] }
 
 [accounts]
 source = "customers"
-columns = { account_id = "customer", joined_on = "joined", left_on = "left" }
+columns = { account_id = "customer", name = "name", owner = "owner", joined_on = "joined", left_on = "left" }
 attributes = ["territory", "size", "industry", "usage", "need"]
 complete = true
 
@@ -329,7 +329,7 @@ where = { size = ["medium", "large"] }
 
 [accounts]
 source = "customers"
-columns = { account_id = "customer", joined_on = "joined", left_on = "left" }
+columns = { account_id = "customer", name = "name", owner = "owner", joined_on = "joined", left_on = "left" }
 attributes = ["territory", "size", "industry", "usage", "need"]
 complete = true
 
