@@ -249,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measured(book: Book, quarter: str | None, by: str | None = None, against: str | None = None) -> dict[str, Any]:
-    """The object that ``kpi measure --format json`` prints; README describes its fields."""
+    """The object that ``kpi measure --format json`` prints; ``kpilib/README.md`` describes its fields."""
     from kpilib.measures import headline
 
     found = headline.headline(book, quarter, by, against).as_dict()
