@@ -209,8 +209,8 @@ def _may_of_programme(found: Any) -> str | None:
     )
     if not programmes.clear(row):
         return (
-            f"That customers in the programme and {programmes.THEM[found.found.against]} moved about alike: "
-            f"{points(row['value'])} points apart ({interval}), which may be chance."
+            f"That no clear difference was found between customers in the programme and "
+            f"{programmes.THEM[found.found.against]}: {points(row['value'])} points ({interval}), which may be chance."
         )
     if found.found.verdict.word == programmes.CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
