@@ -125,6 +125,18 @@ def test_a_picture_that_did_not_arrive_is_a_fault(text):
     ]
 
 
+def test_a_figures_cell_must_draw_unless_it_draws_as_many_as_there_are():
+    told = {
+        "figures.trend(table)": 1,
+        "for each in tables:\n    display(figures.trend(each))": 0,
+        "if tables:\n    display(figures.trend(tables))": 0,
+    }
+    for source, faults in told.items():
+        code = new_code_cell(source)
+        code["id"] = "fig-trend"
+        assert len([*outputs.faults(new_notebook(cells=[code]))]) == faults, source
+
+
 # --- What a page shows ----------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -115,10 +116,17 @@ def _pictured(cell: Any) -> bool:
 
 
 def _vanished(cell: Any) -> bool:
-    """Say whether a picture was meant and none arrived."""
+    """Say whether a picture was meant and none arrived; a loop or a condition may rightly draw none."""
     results = [_data(each).get("text/plain", "") for each in cell.outputs]
-    meant = cell.get("id", "").startswith(FIGURE) or any(map(DRAWN.match, results))
-    return meant and not _pictured(cell)
+    always = cell.get("id", "").startswith(FIGURE) and not _conditional(cell)
+    return (always or any(map(DRAWN.match, results))) and not _pictured(cell)
+
+
+def _conditional(cell: Any) -> bool:
+    try:
+        return any(isinstance(each, ast.For | ast.If) for each in ast.parse(cell.source).body)
+    except SyntaxError:
+        return False
 
 
 def _unshown(output: Any) -> str:
