@@ -180,3 +180,11 @@ def test_small_cells_do_not_leave_with_a_clients_copy(tmp_path):
 def test_a_colour_is_no_reference():
     drawn = '<svg xmlns="http://www.w3.org/2000/svg"><rect fill="#ffffff" clip-path="url(#a)" /><g id="a" /></svg>'
     assert 'fill="#ffffff" clip-path="url(#f-1)"' in outputs.inlined(drawn, "f")
+
+
+def test_shares_with_several_products_say_how_many_are_on_sale():
+    rows = {"products": [23, 10, None], "source": "A", "confidence": "confirmed", "transform": "", "client": None}
+    found = SimpleNamespace(kpi="multi_product_share", rows=pd.DataFrame(rows), left_out=pd.DataFrame())
+    assert captions.good(found, NOW)[2].startswith(
+        "The more products are on sale, the more a customer can have: 10 and 23 there."
+    )

@@ -10,7 +10,7 @@ from kpilib.captions import forecast, revenue
 from kpilib.wording import benchmarks as say
 from kpilib.wording import verdict
 from kpilib.wording.revenue import span
-from kpilib.written import Row, count, missing, name, per_cent, plural, points, quarter
+from kpilib.written import Row, count, missing, name, per_cent, plural, points, quarter, several
 
 KPIS = {
     "account_penetration_degree": "Share of what customers could buy that they have, %",
@@ -64,7 +64,7 @@ def good(found: Any, quarter_label: str, value: float | None = None, peer: float
     left = (
         f"{plural(out, 'published figure')} left out: each has another definition or another industry." if out else ""
     )
-    note = " ".join(filter(None, [say.sources(found.rows), say.caution(found.rows), left]))
+    note = " ".join(filter(None, [_on_sale(found), say.sources(found.rows), say.caution(found.rows), left]))
     return title, f"{KPIS[found.kpi]}, ours at the end of {quarter(quarter_label)}", note
 
 
@@ -103,6 +103,14 @@ def cards(
         reach = "" if missing(row["low"]) else f"{per_cent(row['low'])} to {per_cent(row['high'])}"
         found.append(_card(f"Expected at the end of {quarter(row['quarter'])}", per_cent(row["forecast"]), reach))
     return found
+
+
+def _on_sale(found: Any) -> str | None:
+    """Say how many products the others sell: who sells more can have more customers with several."""
+    sold = sorted({int(each) for each in found.rows["products"].dropna()})
+    if found.kpi != "multi_product_share" or not sold:
+        return None
+    return f"The more products are on sale, the more a customer can have: {several(map(count, sold))} there."
 
 
 def _scores(by_band: pd.DataFrame) -> str:
