@@ -74,9 +74,7 @@ def test_money_of_a_segment_is_no_target():
 def test_one_target_is_told_as_one():
     row = {"kpi": "net_revenue_retention", "unit": "share", "k": None, "product": None, "segment": None, "owner": None}
     plan = pd.DataFrame([row | {"met": False, "distance": -0.05}])
-    assert target_words.met(plan).startswith(
-        "The target is not met; furthest behind, by 5.0 points: revenue that exist"
-    )
+    assert target_words.met(plan).startswith("The target is missed by 5.0 points: revenue that exist")
     assert target_words.met(plan.assign(met=True)) == "The target is met."
 
 
@@ -188,3 +186,10 @@ def test_shares_with_several_products_say_how_many_are_on_sale():
     assert captions.good(found, NOW)[2].startswith(
         "The more products are on sale, the more a customer can have: 10 and 23 there."
     )
+
+
+def test_revenue_per_customer_is_a_multiple_of_those_who_pay():
+    rows = {"group": ["none", "1", "2+"], "accounts": 9, "revenue": 1, "suppressed": False, "share_of_revenue": 0}
+    table = pd.DataFrame(rows | {"revenue_per_account": [Decimal(0), Decimal(10), Decimal(35)]})
+    told = captions.per_account(table, "products", NOW, 12, "EUR")[0]
+    assert told == "Customers with 2+ products bring EUR 35 each, 3.5 times what those with 1 product bring"

@@ -57,9 +57,10 @@ def per_account(table: pd.DataFrame, by: str, currency: str | None = None) -> st
     shown = table[~table["suppressed"].astype(bool) & table["revenue_per_account"].notna()]
     if shown.empty:
         return "There is no revenue to show per customer"
-    first, last = shown.iloc[0], shown.iloc[-1]
+    paying = shown[[each > 0 for each in shown["revenue_per_account"]]]  # nothing is a multiple of 0
+    first, last = (paying if len(paying) else shown).iloc[0], shown.iloc[-1]
     amount = money(last["revenue_per_account"], currency, 0)
-    if len(shown) == 1 or first["revenue_per_account"] <= 0:
+    if len(paying) < 2 or last["revenue_per_account"] <= 0:
         return f"{upper(_group(last['group'], by))}: {amount} per customer"
     times = float(last["revenue_per_account"] / first["revenue_per_account"])
     times_told = f"{times:.0f}" if times >= 10 else f"{times:.1f}"

@@ -68,13 +68,13 @@ def met(plan: pd.DataFrame) -> str:
         return "None of the targets of this quarter can be held against what was reached."
     kept = int(judged["met"].sum())
     told = f"{kept} of {plural(len(judged), 'target')} {are(kept)} met"
-    if len(judged) == 1:
-        told = "The target is met" if kept else "The target is not met"
     missed = judged[~judged["met"].astype(bool) & (judged["unit"] == "share")]
     if missed.empty:
-        return f"{told}."
+        return "The target is met." if kept == len(judged) == 1 else f"{told}."
     worst = missed.loc[missed["distance"].astype(float).idxmin()].to_dict()
     size = points(abs(worst["distance"])).lstrip("+")
+    if len(judged) == 1:
+        return f"The target is missed by {size} points: {_lower(what(worst))}, {_lower(whose(worst))}."
     return f"{told}; furthest behind, by {size} points: {_lower(what(worst))}, {_lower(whose(worst))}."
 
 
