@@ -117,11 +117,12 @@ def _keep(engagement: Engagement, folder: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         positions.write(facts, building / "positions.parquet")
-        if facts.sales is not None:
-            lapsing.write(facts, building / "lapsing.parquet")
         if facts.sales is not None or facts.invoices is not None:
-            holdings.write(facts, building / "holdings.parquet")
-            holdings.write_purchases(facts, building / "purchases.parquet")
+            with holdings.by_day(facts, building):
+                holdings.write(facts, building / "holdings.parquet")
+                holdings.write_purchases(facts, building / "purchases.parquet")
+                if facts.sales is not None:
+                    lapsing.write(facts, building / "lapsing.parquet")
         _write_tables(facts, building)
         try:
             building.rename(folder)

@@ -8,7 +8,7 @@ from kpilib.facts.portfolio import Portfolio
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
-    """Write the lapsing pairs of account and product as of every quarter's end.
+    """Write the lapsing pairs of account and product as of every quarter's end; from :func:`kpilib.holdings.by_day`.
 
     A pair lapses when the days since its last purchase exceed twice the median gap between its own purchase days
     (three purchases or more), else between those of the product. A product never bought twice by anyone has no
@@ -21,8 +21,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
     db.execute(
         "create or replace temp table buys as select account_id, product_id, day, "
         "day - lag(day) over (partition by account_id, product_id order by day) as gap "
-        "from (select distinct account_id, product_id, day from sales where revenue > 0 and account_id is not null "
-        "and product_id in (select product_id from lapse_products))"
+        "from by_day where sold and product_id is not null"
     )
     db.execute(
         "create or replace temp table lapses (quarter varchar, account_id varchar, product_id varchar, "
