@@ -74,9 +74,36 @@ def test_common_encodings_are_read_without_being_told(tmp_path, encoding):
 
 def test_an_encoding_that_would_be_a_guess_must_be_declared(tmp_path):
     text = (HEADER + "".join(f"株式会社東京{n},x,2025-01-05,1,10\n" for n in range(60))).encode("shift_jis")
-    with pytest.raises(SourceError, match=r"neither UTF-8 nor Windows-1252.*Declare its encoding"):
+    with pytest.raises(SourceError, match=r"not UTF-8, and read as Windows-1252 it gives.*Declare its encoding"):
         lines(sales(tmp_path / "guess", text))
     assert lines(sales(tmp_path / "said", text, 'encoding = "shift_jis"'))[0][0] == "株式会社東京0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Öl & Fett", "Groß", "Köln", "Crédit Agricole", "Ångström", "L’Oréal", "O´Neill", "Lidl §1 – 5 €", "N°A", "ÄÖÜ"],
+)
+def test_a_short_windows_1252_file_is_taken_as_it_is(tmp_path, name):
+    assert lines(sales(tmp_path, (HEADER + f"{name},x,2025-01-05,1,10.5\n").encode("cp1252"))) == [(name, *ONE[1:])]
+
+
+@pytest.mark.parametrize(
+    ("names", "encoding", "word"),
+    [
+        ("Москва Санкт-Петербург Новосибирск Екатеринбург", "cp1251", "Ìîñêâà"),
+        ("Wrocław Białystok Małopolska Łódź Kędzierzyn", "cp1250", "Wroc³aw"),
+        ("Müller Schröder Fränkel Günther Jürgen Straße", "mac_roman", "FrŠnkel"),
+        ("Köln Fränkel Schröder Jäger Böhm", "cp850", "K”ln"),
+    ],
+)
+def test_names_that_windows_1252_would_spoil_are_refused_by_example(tmp_path, names, encoding, word):
+    rows = "".join(f"{each},x,2025-01-05,1,10\n" for each in names.split())
+    text = (HEADER + rows).encode(encoding)
+    with pytest.raises(SourceError, match=f"read as Windows-1252 it gives words such as '{word}'.*It looks like"):
+        lines(sales(tmp_path / "guess", text))
+    assert len(lines(sales(tmp_path / "said", text, f'encoding = "{encoding}"'))) == len(names.split())
+    with pytest.raises(SourceError, match="neither UTF-8 nor Windows-1252"):
+        lines(sales(tmp_path / "none", (HEADER + "M\x81ller,x,2025-01-05,1,1\n").encode("latin-1")))
 
 
 def test_a_workbook_and_a_parquet_file_give_the_same_lines(tmp_path):
