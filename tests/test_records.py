@@ -92,6 +92,26 @@ def test_programmes_wallets_and_contacts_are_kept(tmp_path):
     assert list(book.ledger()["rule"]).count("unreadable_amount") == 1
 
 
+def test_records_of_an_account_that_is_not_counted_say_so(tmp_path):
+    records = (
+        typed("feedback", SAID + "score = 1", SAID.replace("A", "Z") + "score = 1", keys="scale = [0, 10]")
+        + typed("wallet", 'account_id = "Z", spend = 5', 'account_id = "C", spend = 5')
+        + typed("blocked", 'account_id = "Z", product_id = "x"', 'account_id = "B", product_id = "x"')
+    )
+    listed = '[accounts]\nrows = [{ account_id = "A" }, { account_id = "C" }]\n'
+    found = opened(tmp_path / "table", listed + records).ledger()
+    ledger = found[found["rule"].str.contains("account")]
+    assert dict(zip(ledger["table"], ledger["rule"], strict=True)) == {
+        "sales: lines [1]": "unlisted_account",  # B: its lines count, and what is recorded of it
+        **dict.fromkeys(("feedback", "wallet", "blocked"), "no_such_account"),
+    }
+    told = "account neither in the accounts table nor in the evidence: not counted"
+    assert ledger["says"].tolist()[1:] == [told] * 3
+    without = opened(tmp_path / "none", records).ledger()
+    rows = without[without["rule"] == "no_such_account"].set_index("table")["rows"]
+    assert rows.to_dict() == {"feedback": 1, "wallet": 2, "blocked": 1}
+
+
 def test_a_column_the_kit_does_not_know_is_named(tmp_path):
     text = '[interactions]\nsource = "lines"\ncolumns = { account_id = "account_id", when = "date" }\n'
     with pytest.raises(KpiError, match=r"interactions\.columns\.when is no column of the kit"):

@@ -28,6 +28,7 @@ SAYS = {
     "unknown_product": "product not in the catalogue, not outside it, not mapped",
     "repeated_line": "same as an earlier line in all columns of the source, or in its declared key",
     "unlisted_account": "account seen only in the facts: counted, without attributes",
+    "no_such_account": "account neither in the accounts table nor in the evidence: not counted",
     "outside_catalogue": "known product outside the catalogue: activity and revenue, never a holding",
     "zero_quantity": "quantity 0",
     "zero_revenue": "revenue 0",
@@ -43,6 +44,7 @@ TODO = {
     "outside_calendar": "Widen data_from and data_to if these days are delivered whole.",
     "unknown_account": "Complete the accounts table, or set accounts.complete = false.",
     "month_without_lines": "Ask the client for that month.",
+    "no_such_account": "Check how the ids are written; add the accounts to the accounts table if they are customers.",
 }
 LEDGER = (
     "table",

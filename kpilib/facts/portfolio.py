@@ -101,10 +101,13 @@ def load(engagement: Engagement) -> Portfolio:
     for key in records.COLUMNS:
         if getattr(engagement, key) is not None:
             records.view(db, key, engagement, readings)
-    judged = [_judged(db, name, label, engagement, rules) for name, label, rules in judged_tables(engagement)]
+    tables, evidences = judged_tables(engagement), len(engagement.evidence)
+    among = "accounts_given" if engagement.accounts is not None else None
+    judged = [_judged(db, *each, among) for each in tables[:evidences]]
     _refuse_multiplied_rows(db, engagement, readings, judged)
     parts = _parts(db, engagement)
     _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
+    judged += [_judged(db, *each, "accounts") for each in tables[evidences:]]
     _records(db, engagement)
     _monthly(db, parts)
     ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts)
@@ -168,13 +171,16 @@ def _between_quarters(engagement: Engagement) -> str:
     return f"day not in ({ends})"
 
 
-def _judged(db: DuckDBPyConnection, name: str, label: str, engagement: Engagement, rules: Rules) -> Judged:
-    """Judge one table; leave ``judged NAME`` (every row) and ``used NAME`` (what may be counted)."""
-    has_table = engagement.accounts is not None
-    join = "left join accounts_given a on a.account_id = e.account_id" if has_table else ""
+def _judged(db: DuckDBPyConnection, name: str, label: str, rules: Rules, among: str | None) -> Judged:
+    """Judge one table; leave ``judged NAME`` (every row) and ``used NAME`` (what may be counted).
+
+    ``in_table`` tells whether the account is ``among`` the accounts of a table: evidence adds accounts to those
+    given, so it is held against those; all else is held against all that are counted.
+    """
+    join = f"left join {among} a on a.account_id = e.account_id" if among else ""
     db.execute(
         f"create view {quoted(f'judged {name}')} as select e.*, k.status, "
-        f"{'a.account_id is not null' if has_table else 'true'} as in_table from {quoted(f'evidence {name}')} e "
+        f"{'a.account_id is not null' if among else 'true'} as in_table from {quoted(f'evidence {name}')} e "
         f"left join known_products k on k.product_id = e.product_id {join}"
     )
     judged = checks.judge(db, label, f"judged {name}", rules)
@@ -208,7 +214,7 @@ def slot_rules(key: str) -> Rules:
             "unknown_product": "status is null",
         },
         {
-            "unlisted_account": "account_id is not null and not in_table",
+            "no_such_account": "account_id is not null and not in_table",
             "outside_catalogue": "status = 'outside'",
         },
     )

@@ -67,8 +67,7 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
 
 def rules(key: str, engagement: Engagement) -> Rules:
     """The rules for one table of records, in the order that decides which of them owns a row."""
-    has_table = engagement.accounts is not None
-    complete = has_table and engagement.accounts.complete
+    complete = engagement.accounts is not None and engagement.accounts.complete
     unlisted = "account_id is not null and not in_table"
     undated = "bad_stop or (day is null and day_text is not null)" if key == "wallet" else "bad_stop or day is null"
     window = f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
@@ -80,7 +79,7 @@ def rules(key: str, engagement: Engagement) -> Rules:
         "unreadable_amount": "bad_amount",
         "unknown_product": "item_id is not null and status is null" if key == "feedback" else "",
     }
-    flags = {"unlisted_account": unlisted if has_table and not complete else ""}
+    flags = {"no_such_account": "" if complete else unlisted}
     return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
 
 
