@@ -92,6 +92,13 @@ def test_programmes_wallets_and_contacts_are_kept(tmp_path):
     assert list(book.ledger()["rule"]).count("unreadable_amount") == 1
 
 
+def test_a_spend_of_nothing_is_flagged(tmp_path):
+    spends = typed("wallet", *[f'account_id = "{who}", spend = {n}' for who, n in (("A", 0), ("B", -5))])
+    entries = opened(tmp_path, spends).ledger().set_index("rule")
+    assert entries.loc["no_spend", ["rows", "action"]].tolist() == [2, "flagged"]
+    assert "no share of it" in entries.loc["no_spend", "says"]
+
+
 def test_records_of_an_account_that_is_not_counted_say_so(tmp_path):
     records = (
         typed("feedback", SAID + "score = 1", SAID.replace("A", "Z") + "score = 1", keys="scale = [0, 10]")
@@ -128,6 +135,14 @@ def test_a_column_the_kit_does_not_know_is_named(tmp_path):
         (typed("programmes", BEGAN + 'hold_out = "perhaps"'), "mean neither yes nor no"),
         (typed("programmes", BEGAN + 'unit = "North"', keys='yes = ["y"]\nno = ["y"]'), "both in yes and in no"),
         (typed("wallet", 'account_id = "A"'), "spend"),
+        (
+            typed("wallet", *[f'account_id = "{who}", spend = {n}' for who in "AB" for n in (1, 2)]),
+            "more than one spend for the same day.*A: 2 without a date.*B: 2 without a date",
+        ),
+        (
+            typed("wallet", *[f'account_id = "A", spend = 3, date = 2025-03-0{day}' for day in (1, 2, 2)]),
+            "A: 2 for 2025-03-02",
+        ),
     ],
 )
 def test_what_would_be_a_guess_is_refused(tmp_path, given, message):

@@ -29,6 +29,7 @@ SAYS = {
     "repeated_line": "same as an earlier line in all columns of the source, or in its declared key",
     "unlisted_account": "account seen only in the facts: counted, without attributes",
     "no_such_account": "account neither in the accounts table nor in the evidence: not counted",
+    "no_spend": "spend 0 or less: no share of it can be told",
     "outside_catalogue": "known product outside the catalogue: activity and revenue, never a holding",
     "zero_quantity": "quantity 0",
     "zero_revenue": "revenue 0",
@@ -44,6 +45,7 @@ TODO = {
     "outside_calendar": "Widen data_from and data_to if these days are delivered whole.",
     "unknown_account": "Complete the accounts table, or set accounts.complete = false.",
     "month_without_lines": "Ask the client for that month.",
+    "no_spend": "Ask whether the spend is unknown; leave such rows out.",
     "no_such_account": "Check how the ids are written; add the accounts to the accounts table if they are customers.",
 }
 LEDGER = (

@@ -40,7 +40,8 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
     Raises
     ------
     DataError
-        A score outside the declared scale; a word for a hold-out that means neither yes nor no.
+        A score outside the declared scale; a word for a hold-out that means neither yes nor no; two spends of one
+        account for one day.
     """
     columns = columns_of(db, key, getattr(engagement, key), engagement, readings)
     for field in NEEDED[key]:
@@ -63,6 +64,8 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
         _refuse_off_the_scale(db, engagement)
     if key == "programmes":
         _refuse_odd_words(db)
+    if key == "wallet":
+        _refuse_two_spends(db)
 
 
 def rules(key: str, engagement: Engagement) -> Rules:
@@ -79,7 +82,7 @@ def rules(key: str, engagement: Engagement) -> Rules:
         "unreadable_amount": "bad_amount",
         "unknown_product": "item_id is not null and status is null" if key == "feedback" else "",
     }
-    flags = {"no_such_account": "" if complete else unlisted}
+    flags = {"no_such_account": "" if complete else unlisted, "no_spend": "amount <= 0" if key == "wallet" else ""}
     return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
 
 
@@ -143,4 +146,18 @@ def _refuse_odd_words(db: DuckDBPyConnection) -> None:
             "Some words under programmes.hold_out mean neither yes nor no.",
             f"Found {listed([f'{word} ({n} times)' for word, n in odd])}.",
             "Add them to programmes.yes or programmes.no.",
+        )
+
+
+def _refuse_two_spends(db: DuckDBPyConnection) -> None:
+    twice = db.execute(
+        'select account_id, day, count(*) from "evidence wallet" where account_id is not null and amount is not null '
+        "group by all having count(*) > 1 order by 1, 2"
+    ).fetchall()
+    if twice:
+        found = [f"{account}: {n} {'without a date' if day is None else f'for {day}'}" for account, day, n in twice]
+        raise DataError(
+            "Some accounts have more than one spend for the same day.",
+            f"Found {listed(found, most=5)}.",
+            "Add them up, or date them, in a source of their own (sql).",
         )
