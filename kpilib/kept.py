@@ -221,11 +221,18 @@ def _set_aside(facts: Portfolio, path: Path) -> None:
 
 
 def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
-    """Flag holdings of products that are not open to the account, as of the last quarter."""
+    """Flag holdings of products not on offer, or not open to the account, as of the last quarter."""
     from kpilib import positions
 
-    count = positions.proven_not_possible(facts, folder / "positions.parquet", facts.quarters[-1].index)
-    rows = [checks.entry("holdings", "outside_eligibility", count, [])] if count else []
+    last = facts.quarters[-1]
+    found = positions.proven_not_possible(facts, folder / "positions.parquet", last.index)
+    rows = [
+        checks.entry(
+            "holdings", rule, count, [f"{account}, {product}, on {last.last_day}" for account, product in pairs]
+        )
+        for rule, (count, pairs) in found.items()
+        if count
+    ]
     return pd.DataFrame(rows, columns=checks.LEDGER)
 
 

@@ -67,13 +67,37 @@ def write(portfolio: Portfolio, path: Path) -> None:
         bench.clear()
 
 
-def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> int:
-    """Count holdings that are proven but not possible at a quarter's end: not eligible, or not on offer."""
+def proven_not_possible(
+    portfolio: Portfolio, path: Path, quarter: int, most: int = 5
+) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+    """Count holdings that are proven but not possible at a quarter's end, by what stands against them.
+
+    Returns
+    -------
+    For ``not_on_offer`` (retired, or not yet launched) and ``outside_eligibility`` (on offer, and not open to the
+    account): how many, and the first few as account and product.
+    """
     bits = ibis.udf.scalar.builtin(_bit_count, name="bit_count", signature=(("int64",), "int8"))
+    words, names = _Words(portfolio.products), list(portfolio.products["product_id"])
+    offered = _quarters(portfolio, words).set_index("quarter").loc[quarter]
     rows = portfolio.con.read_parquet(path)
     rows = rows.filter(rows.quarter == quarter)
-    unplaced = [bits(rows[f"proven_{n}"] & ~rows[f"possible_{n}"]) for n in _Words(portfolio.products)]
-    return int(sum(unplaced).sum().execute() or 0)
+    found = {}
+    for rule, there in (("not_on_offer", False), ("outside_eligibility", True)):
+        masks = {n: int(offered[f"offered_{n}"]) if there else PLACES & ~int(offered[f"offered_{n}"]) for n in words}
+        odd = {f"odd_{n}": rows[f"proven_{n}"] & ~rows[f"possible_{n}"] & _whole(masks[n]) for n in words}
+        marked = rows.select("account_id", **odd)
+        count = int(sum(bits(marked[each]).sum() for each in odd).execute() or 0)
+        first = marked.filter(reduce(or_, (marked[each] != 0 for each in odd))).order_by("account_id").limit(most)
+        pairs = [
+            (account, names[n * WORD + bit])
+            for account, *held in (each.values() for each in first.to_pyarrow().to_pylist())
+            for n, word in enumerate(held)
+            for bit in range(WORD)
+            if word >> bit & 1
+        ]
+        found[rule] = (count, pairs[:most])
+    return found
 
 
 def _bit_count(word: Any) -> Any:

@@ -243,6 +243,25 @@ def test_what_is_held_but_not_possible_is_flagged_and_not_counted(tmp_path):
     assert degree(path) == pytest.approx((1 / 3 + 0 + 0) / 3)
     entries = book(path).ledger().set_index("rule")
     assert entries.loc["outside_eligibility", "rows"] == 2
+    assert entries.loc["outside_eligibility", "examples"] == "B, x, on 2025-12-31\nC, x, on 2025-12-31"
+
+
+def test_what_is_held_though_retired_is_told_apart_from_what_is_not_open(tmp_path):
+    rows = [f'{{ product_id = "p{n:02d}" }}' for n in range(70)]
+    rows[64] = '{ product_id = "p64", retired = 2025-10-01 }'
+    rows[65] = '{ product_id = "p65", launched = 2026-01-01 }'
+    rule = '[[eligibility]]\nproducts = ["p01", "p64"]\nwhere = { size = "large" }\n'
+    who = '[accounts]\nrows = [{ account_id = "A", size = "small" }, { account_id = "B", size = "large" }]\n'
+    lines = "".join(f"{who},p{n},2025-11-0{day},1,1\n" for day, (who, n) in enumerate(
+        [("A", "64"), ("B", "64"), ("A", "65"), ("A", "01"), ("B", "01"), ("A", "02")], 1))  # fmt: skip
+    more = f"{who}{rule}[catalogue]\nrows = [{', '.join(rows)}]\n"
+    found = book(sales(tmp_path, lines, more=more)).ledger().set_index("rule")
+    held = found[found["table"] == "holdings"]["rows"]
+    assert held.to_dict() == {"not_on_offer": 3, "outside_eligibility": 1}
+    assert found.loc["not_on_offer", "examples"].splitlines() == [
+        f"{who}, {product}, on 2025-12-31" for who, product in (("A", "p64"), ("A", "p65"), ("B", "p64"))
+    ]
+    assert found.loc["outside_eligibility", "examples"] == "A, p01, on 2025-12-31"
 
 
 # The base, lapsing, the index, and the account as a whole

@@ -36,6 +36,7 @@ SAYS = {
     "ends_before_start": "ends on or before the day it starts: proves nothing",
     "between_quarters": "snapshot of a day that ends no quarter: proves nothing",
     "month_without_lines": "no line in a month inside data_from to data_to: a missing delivery?",
+    "not_on_offer": "product held after it was retired or before it was launched: not counted as held",
     "outside_eligibility": "product held by an account it is not open to: not counted as held",
 }
 TODO = {
