@@ -254,16 +254,6 @@ class Engagement(Model):
         """Whether the bands are the kit's own, made for small catalogues."""
         return self.bands == SHIPPED_BANDS
 
-    @property
-    def account_name(self) -> str | None:
-        """The attribute that names an account to people."""
-        return "name" if self.accounts and "name" in self.accounts.columns else None
-
-    @property
-    def owner(self) -> str | None:
-        """The attribute that says who looks after an account."""
-        return "owner" if self.accounts and "owner" in self.accounts.columns else None
-
 
 def load(path: str | Path) -> Engagement:
     """Read and validate an engagement, given its file or its folder.

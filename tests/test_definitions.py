@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import kept, lapsing, penetration, trace
+from kpilib import kept, lapsing, penetration, segments, trace
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
 from kpilib.facts import portfolio
-from kpilib.measures import headline
+from kpilib.measures import bands, headline
 
 YEAR = HEAD.replace("lookback_months = 3", "lookback_months = 12")
 
@@ -244,6 +244,26 @@ def test_what_is_held_but_not_possible_is_flagged_and_not_counted(tmp_path):
     entries = book(path).ledger().set_index("rule")
     assert entries.loc["outside_eligibility", "rows"] == 2
     assert entries.loc["outside_eligibility", "examples"] == "B, x, on 2025-12-31\nC, x, on 2025-12-31"
+
+
+@pytest.mark.parametrize(
+    ("declared", "owners"),
+    [
+        ('attributes = ["size"]', ["Kim", "Lee", None]),
+        ("", ["Kim", "Lee", None]),
+        ('attributes = { size = "size", owner = "Rep" }', ["P", "Q", "R"]),
+        ('columns = { owner = "Rep" }\nattributes = ["size"]', ["P", "Q", "R"]),
+    ],
+)
+def test_columns_called_name_and_owner_need_no_entry(tmp_path, declared, owners):
+    who = "account_id,size,name,owner,Rep\nA,large,Alpha,Kim,P\nB,small,Beta,Lee,Q\nC,,Gamma,,R\n"
+    path = with_accounts(tmp_path, declared + "\n", who, "A,y,2025-04-01,1,1\nA,z,2025-04-01,1,1\n", HEAD)
+    opened = book(path)
+    listed = bands.who(opened, "2025Q4", "low").sort_values("account_id")
+    assert listed["name"].tolist() == ["Alpha", "Beta", "Gamma"]
+    assert listed["owner"].astype(object).where(listed["owner"].notna(), None).tolist() == owners
+    moved = segments.moved(opened, "2025Q4", "2025Q2", segments.by_band(opened, "2025Q4"))
+    assert moved[["name", "owner"]].values.tolist() == [["Alpha", owners[0]]]
 
 
 def test_what_is_held_though_retired_is_told_apart_from_what_is_not_open(tmp_path):

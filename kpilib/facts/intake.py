@@ -108,7 +108,8 @@ def _attributes(columns: Columns, declared: tuple[str, ...] | dict[str, str] | N
         names = {each: each for each in columns.reading.columns if each not in used}
     else:
         names = {each: each for each in declared}
-    names |= {each: columns.names[each] for each in ("name", "owner") if each in columns.names}
+    people = [each for each in ("name", "owner") if columns.has(each)]
+    names |= {each: columns.names.get(each, each) for each in people if each in columns.names or each not in names}
     for reserved in sorted(set(names) & set(RESERVED)):
         raise DataError(f"An attribute cannot be called {reserved!r}.", "", "Name it otherwise: ours = theirs.")
     other = Columns(columns.key, names, columns.reading, columns.source)

@@ -102,8 +102,7 @@ def who(book: Book, quarter: str, band: str, most: int = 15) -> pd.DataFrame:
     found = counts.largest(book, quarter, among, rules(engagement), most)
     ids = found["account_id"].tolist()
     listed = found.assign(
-        name=found[engagement.account_name] if engagement.account_name else None,
-        owner=found[engagement.owner] if engagement.owner else None,
+        **{each: found.get(each) for each in ("name", "owner")},
         degree=found["held"] / found["possible"],
         lapsing=_lapsing(book, quarter, ids),
         missing=_missing(book, quarter, ids),

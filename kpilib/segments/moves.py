@@ -47,11 +47,8 @@ def moved(book: Book, quarter: str, against: str, segmentation: Segmentation, mo
     One row per account counted both times, ``most`` at most: account_id, name and owner (missing where the client
     has none), before, now (segments), held_before, held (products), revenue_before, revenue (Decimal, of the windows).
     """
-    engagement = book.engagement
-    told = {"name": engagement.account_name, "owner": engagement.owner}
-    known = ", ".join(
-        f"{f'a.{queries.quoted(own)}' if own else 'NULL::VARCHAR'} AS {name}" for name, own in told.items()
-    )
+    told = queries.attributes(book)
+    known = ", ".join(f"{f'a.{name}' if name in told else 'NULL::VARCHAR'} AS {name}" for name in ("name", "owner"))
     return queries.fetch(
         book,
         f"""SELECT m.account_id, {known}, m.* EXCLUDE (account_id)
