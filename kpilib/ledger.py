@@ -120,7 +120,7 @@ def refuse_too_much(book: Book) -> None:
 
 def write_set_aside(book: Book, path: Path) -> Path:
     """Write every row that was set aside, with its rule, file and record, for the client."""
-    return publish.table(book.table("set_aside"), path.stem, path.parent)
+    return publish.write(book.table("set_aside"), path)
 
 
 def _complete(book: Book) -> str:

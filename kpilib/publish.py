@@ -63,12 +63,22 @@ def table(frame: pd.DataFrame, name: str, folder: str | Path, units: Mapping[str
             f"{name!r} cannot name a table.",
             do="Use small letters, digits and _, as in by_quarter.",
         )
+    return write(frame, Path(folder) / f"{name}.csv", units)
+
+
+def write(frame: pd.DataFrame, path: Path, units: Mapping[str, str] | None = None) -> Path:
+    """Save a table as :func:`table` does, in a file of any name: one that a person asked for.
+
+    Raises
+    ------
+    HandoverError
+        When two columns share a name, or a unit's column is missing.
+    """
     frame = frame.reset_index() if any(each is not None for each in frame.index.names) else frame
-    path = Path(folder) / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow([_cell(each) for each in _headings(frame, units or {}, name)])
+        rows.writerow([_cell(each) for each in _headings(frame, units or {}, path.stem)])
         columns = [_cells(frame.iloc[:, place]) for place in range(frame.shape[1])]
         rows.writerows(zip(*columns, strict=True))
     return path

@@ -94,6 +94,14 @@ def test_check_reconciles_and_lists_what_was_set_aside(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["set-aside.csv", "Set Aside (Müller & Co).CSV", "aside", "aside.v2.txt"])
+def test_the_rows_set_aside_go_into_the_file_that_was_named(tmp_path, capsys, name):
+    path = sales(tmp_path, ROWS + "A,?,2025-01-01,1,1\n", more='[catalogue]\nproducts = ["x", "y"]\n')
+    printed(capsys, "check", path, "--list", tmp_path / "lists" / name)
+    assert [each.name for each in (tmp_path / "lists").iterdir()] == [name]
+    assert "unknown_product" in (tmp_path / "lists" / name).read_text()
+
+
 def test_check_prints_the_difference_to_what_finance_states(tmp_path, capsys):
     stated = '[[control_totals]]\nquarter = "2025Q4"\nrevenue = 100\naccounts = 2\n'
     text = printed(capsys, "check", sales(tmp_path, ROWS, more=stated))
