@@ -89,16 +89,22 @@ def outside(book: Book) -> pd.DataFrame:
 
 def share_set_aside(book: Book) -> float:
     """The largest share set aside of any table: of its gross revenue, or of its rows where that is unknown."""
-    shares = [0.0]
+    return max((share for share, _ in _shares_set_aside(book)), default=0.0)
+
+
+def _shares_set_aside(book: Book) -> list[tuple[float, str]]:
+    """What is set aside of every table: shares, each with words for what it is of."""
+    shares = []
     ledger = book.ledger()
     for each in book.totals().to_dict("records"):
         unread = ledger[(ledger["table"] == each["table"]) & (ledger["rule"] == "unreadable_amount")]["rows"].sum()
-        shares.append(float(unread) / each["rows_read"])
+        shares.append((float(unread) / each["rows_read"], f"the rows of {each['table']} (amounts unread)"))
         if each["gross_read"]:
-            shares.append(float((each["gross_set_aside"] or 0) / each["gross_read"]))
+            share = float((each["gross_set_aside"] or 0) / each["gross_read"])
+            shares.append((share, f"the gross revenue of {each['table']}"))
         else:
-            shares.append(each["rows_set_aside"] / each["rows_read"])
-    return max(shares)
+            shares.append((each["rows_set_aside"] / each["rows_read"], f"the rows of {each['table']}"))
+    return shares
 
 
 def refuse_too_much(book: Book) -> None:
@@ -107,13 +113,15 @@ def refuse_too_much(book: Book) -> None:
     Raises
     ------
     DataError
-        With the share and the limit.
+        With the share, what it is of, and the limit; every table that exceeds it.
     """
-    share, limit = share_set_aside(book), book.engagement.allow_set_aside
-    if share > limit:
+    limit = book.engagement.allow_set_aside
+    over = sorted((each for each in _shares_set_aside(book) if each[0] > limit), key=lambda each: -each[0])
+    if over:
+        (share, what), *others = over
         raise DataError(
-            f"{share:.1%} of the facts of a table are set aside; the engagement allows {limit:.1%}.",
-            "",
+            f"Too much is set aside: {share:.1%} of {what}; the engagement allows {limit:.1%}.",
+            f"Also {', '.join(f'{share:.1%} of {what}' for share, what in others)}." if others else "",
             "Mend what the ledger names, or raise allow_set_aside if the client accepts the loss.",
         )
 

@@ -112,7 +112,12 @@ def test_check_prints_the_difference_to_what_finance_states(tmp_path, capsys):
 def test_check_leaves_with_1_when_more_is_set_aside_than_allowed(tmp_path, capsys):
     assert kpi("check", sales(tmp_path, ROWS + "A,?,2025-01-01,1,100\n")) == 1
     told = capsys.readouterr().err
-    assert "21.7% of the facts of a table are set aside; the engagement allows 1.0%" in told
+    assert "Too much is set aside: 21.7% of the gross revenue of sales: lines [1]; the engagement allows 1.0%" in told
+    rows = ", ".join(f'{{ account_id = "{who}", product_id = "x" }}' for who in ("A", "B", ""))
+    assert kpi("check", sales(tmp_path, ROWS + "A,?,2025-01-01,1,100\n", more=f"[blocked]\nrows = [{rows}]\n")) == 1
+    told = capsys.readouterr().err
+    assert "set aside: 33.3% of the rows of blocked;" in told
+    assert "Also 21.7% of the gross revenue of sales: lines [1]." in told
 
 
 @pytest.mark.parametrize(
