@@ -306,6 +306,21 @@ def test_an_account_outside_a_complete_table_is_set_aside_else_flagged(tmp_path)
         assert ledger(path) == {rule: 1}
 
 
+def test_a_subscription_that_ends_before_it_starts_shows_both_days(tmp_path):
+    text = """[catalogue]
+products = ["x"]
+[[evidence]]
+kind = "subscriptions"
+rows = [
+  { account_id = "A", product_id = "x", start = 2025-03-01, end = 2025-02-01 },
+  { account_id = "A", product_id = "x", start = 2025-03-01, end = 2025-04-01 },
+]
+"""
+    found = facts(engagement(tmp_path, HEAD + text)).ledger.set_index("rule")
+    assert found.loc["ends_before_start", "rows"] == 1
+    assert found.loc["ends_before_start", "examples"].endswith("record 1: A, x, 2025-03-01, ends 2025-02-01, (blank)")
+
+
 # Grain, wide matrices, eligibility
 
 

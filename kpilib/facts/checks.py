@@ -65,6 +65,7 @@ HASHED_AT_ONCE = 3_000_000
 EXAMPLE = (
     "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
 )
+AT_FAULT = {"ends_before_start": "concat(coalesce(day_text, day::varchar), ', ends ', stop)"}
 TOTALS = (
     "table",
     "rows_read",
@@ -113,7 +114,7 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     conditions = {**rules.set_aside, **rules.flags}
     counts = ", ".join(
         f"count(*) filter ({sql}) as {name}, sum(revenue) filter ({sql}) as {name}_revenue, "
-        f"min({EXAMPLE}, 5) filter ({sql}) as {name}_examples"
+        f"min({_example(name)}, 5) filter ({sql}) as {name}_examples"
         for name, sql in conditions.items()
     )
     cursor = db.execute(
@@ -220,6 +221,11 @@ def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[s
         "todo": TODO.get(rule, ""),
         "examples": "\n".join(_examples(scanned[f"{rule}_examples"])),
     }
+
+
+def _example(rule: str) -> str:
+    """SQL of what the client wrote; where the day alone does not show the fault, with what does."""
+    return EXAMPLE.replace("day_text", AT_FAULT.get(rule, "day_text"))
 
 
 def _examples(lists: Iterable[list[dict[str, object]] | None], most: int = 5) -> list[str]:
