@@ -43,7 +43,7 @@ def _figures(found: Figures) -> Iterator[list[str]]:
     yield ["  pooled", per_cent(degree["pooled"]), "all slots together"]
     yield ["  median", per_cent(degree["median"]), ""]
     if change:
-        yield [f"  change on {change['against']}", *_change(change)]
+        yield [f"  change on {change['against']}", *_change(found)]
     yield ["Accounts counted", count(found["accounts"]), f"base {found['base']}"]
     if found["accounts_nothing_possible"]:
         yield ["  with nothing possible", count(found["accounts_nothing_possible"]), "no degree"]
@@ -61,9 +61,12 @@ def _figures(found: Figures) -> Iterator[list[str]]:
     yield [f"  of the {found['lookback_months']} months", money(_decimal(found["revenue_window"])), ""]
 
 
-def _change(change: Figures) -> list[str]:
+def _change(found: Figures) -> list[str]:
+    """Tell how far the degree moved; nothing to move from is said apart from no degree."""
+    change = found["change"]
     if change["points"] is None:
-        return ["undefined", ""]
+        planned = change["against"] != "plan" or found["account_penetration_degree"]["mean"] is None
+        return ["undefined" if planned else "no plan", ""]
     told = f"{change['points']:+.2f} points"
     if change["interval"] is None:
         return [told, ""]
@@ -81,13 +84,13 @@ def _by_group(columns: Sequence[tuple[str, Figures]]) -> list[list[str]]:
     rows = [["group", "accounts", "n", "mean", "pooled", "median", "2+", "per account", "lapsing",
              "revenue of quarter", "change, points"]]  # fmt: skip
     for name, each in columns:
-        degree, change = each["account_penetration_degree"], each["change"]
+        degree = each["account_penetration_degree"]
         rows.append([
             plain(name), count(each["accounts"]), count(each["n"]),
             *[per_cent(degree[key]) for key in ("mean", "pooled", "median")],
             per_cent(each["multi_product_share"].get("2")), _two(each["products_per_account"]),
             count(each["lapsing"]), money(_decimal(each["revenue_quarter"])),
-            " ".join(_change(change)).replace(" points", "") if change else "",
+            " ".join(_change(each)).replace(" points", "").strip() if each["change"] else "",
         ])  # fmt: skip
     return rows
 

@@ -69,6 +69,19 @@ def test_groups_carry_the_same_object_and_blanks_their_own_name(tmp_path, capsys
     assert "33.3%" in text
 
 
+def test_groups_without_a_plan_say_so(tmp_path, capsys):
+    plan = '[[targets]]\nquarter = "2025Q4"\nkpi = "account_penetration_degree"\nvalue = 0.6\n'
+    plan += plan + 'segment = { region = "North" }\n'
+    more = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
+    path = sales(tmp_path, ROWS, more=plan + more)
+    (tmp_path / "who.csv").write_text("account_id,region\nA,North\nB,South\n")
+    rows = printed(capsys, "measure", path, "--by", "region", "--against", "plan").splitlines()
+    ends = {row.split()[0]: row.split("  ")[-1].strip() for row in rows if row.startswith(("all", "North", "South"))}
+    assert ends.pop("South") == "no plan"
+    assert all(each.startswith(("+", "-")) for each in ends.values())
+    assert set(ends) == {"all", "North"}
+
+
 def test_csv_has_a_row_per_figure_and_no_formula(tmp_path, capsys):
     text = printed(capsys, "measure", sales(tmp_path, ROWS.replace("x", "=cmd|")
                    , more='[catalogue]\nproducts = ["=cmd|", "y"]\n'), "--format", "csv")  # fmt: skip
