@@ -92,7 +92,10 @@ def trace(engagement: Path, account: str, quarter: str | None) -> None:
     possible, held = len(rows) - int(states.get("not possible", 0)), int(states.get("held", 0))
     share = f" = {held / possible:.1%}" if possible else ", so no degree"
     click.echo(f"{book.engagement.client}: account {printed.plain(account)} as of {at.last_day}")
-    click.echo(f"{held} held of {possible} possible{share}; look-back {book.lookback_months} months\n")
+    click.echo(f"{held} held of {possible} possible{share}; look-back {book.lookback_months} months")
+    if reason := traced.not_counted(book, account, at.label):
+        click.echo(f"not counted: {reason}")
+    click.echo()
     click.echo(printed.table(rows.drop(columns="family")))
 
 

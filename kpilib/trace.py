@@ -12,7 +12,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.facts import portfolio
 from kpilib.facts.sources import quoted
-from kpilib.measures import offers
+from kpilib.measures import offers, queries
 from kpilib.quarters import Quarter
 
 if TYPE_CHECKING:
@@ -67,6 +67,29 @@ def account(book: Book, account_id: str, quarter: str | None = None) -> pd.DataF
         for state in states.to_dict("records")
     ]
     return pd.DataFrame(told, columns=COLUMNS, dtype=object)
+
+
+def not_counted(book: Book, account_id: str, quarter: str | None = None) -> str | None:
+    """Say why an account on file or active is not in the base of a quarter; None where it is counted."""
+    at = queries.moment(book, quarter)
+    found = queries.fetch(
+        book,
+        f"""SELECT p.in_base, p.on_file, p.possible, a.joined_on, a.left_on
+            FROM ({queries.positions(book, [at.index])}) p LEFT JOIN accounts a USING (account_id)
+            WHERE p.account_id = {queries.literal(account_id)}""",
+    )
+    if found.empty or found["in_base"].iloc[0]:
+        return None
+    row = found.iloc[0]
+    if pd.notna(row["left_on"]) and pd.Timestamp(row["left_on"]).date() <= at.as_of:
+        return f"left on {pd.Timestamp(row['left_on']).date()}"
+    if book.base == "active":
+        kinds = {each.kind for each in book.engagement.evidence}
+        running = "" if kinds <= {"sales", "revenue"} else ", and nothing that runs"
+        return f"no revenue in the {book.lookback_months} months{running}"
+    if not row["on_file"]:
+        return f"joined on {pd.Timestamp(row['joined_on']).date()}"
+    return "no product is possible for it"
 
 
 def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from clients import sales
+from clients import HEAD, sales
 
 from kpilib import __main__ as cli
 
@@ -80,6 +80,31 @@ def test_groups_without_a_plan_say_so(tmp_path, capsys):
     assert ends.pop("South") == "no plan"
     assert all(each.startswith(("+", "-")) for each in ends.values())
     assert set(ends) == {"all", "North"}
+
+
+@pytest.mark.parametrize(
+    ("base", "account", "quarter", "told"),
+    [
+        ("all", "A", "2025Q4", "not counted: left on 2025-11-30"),
+        ("all", "B", "2025Q4", "not counted: joined on 2026-02-01"),
+        ("all", "C", "2025Q4", None),
+        ("eligible", "C", "2025Q4", "not counted: no product is possible for it"),
+        ("active", "A", "2025Q4", None),
+        ("active", "C", "2025Q4", "not counted: no revenue in the 3 months"),
+        ("all", "A", "2025Q3", None),
+    ],
+)
+def test_trace_says_why_an_account_is_not_counted(tmp_path, capsys, base, account, quarter, told):
+    more = (
+        '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
+        '[[eligibility]]\nproducts = ["x", "y", "z"]\nwhere = { size = "large" }\n'
+    )
+    path = sales(tmp_path, ROWS, more=more, head=f'base = "{base}"\n' + HEAD)
+    (tmp_path / "who.csv").write_text(
+        "account_id,joined_on,left_on,size\nA,2020-01-01,2025-11-30,large\nB,2026-02-01,,large\nC,2020-01-01,,small\n"
+    )
+    text = printed(capsys, "trace", path, "--account", account, "--quarter", quarter)
+    assert [each for each in text.splitlines() if each.startswith("not counted")] == ([told] if told else [])
 
 
 def test_csv_has_a_row_per_figure_and_no_formula(tmp_path, capsys):
