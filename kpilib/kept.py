@@ -101,6 +101,8 @@ def counted(engagement: Engagement, folder: Path) -> Book:
         folder.mkdir(parents=True)
         positions.write(facts, folder / "positions.parquet")
         _copy(facts, "select * from accounts order by account_id", folder / "accounts.parquet")
+        if engagement.opportunities is not None:
+            _copy(facts, "select * from opportunities order by all", folder / "opportunities.parquet")
         _products(facts).to_parquet(folder / "products.parquet", index=False)
         _quarters(facts).to_parquet(folder / "quarters.parquet", index=False)
     finally:

@@ -17,6 +17,15 @@ from kpilib.wording import issued as say
 from kpilib.written import band_ranges, count, missing, money, per_cent, upper
 
 WIDTH = 100  # columns
+COMPARED = {
+    "mean": "average",
+    "pooled": "together",
+    "multi": "two or more",
+    "index": "index",
+    "accounts": "customers",
+    "revenue_quarter": "revenue",
+    "revenue_window": "of look-back",
+}
 
 Figures = dict[str, Any]
 
@@ -98,13 +107,14 @@ def _by_group(columns: Sequence[tuple[str, Figures]]) -> list[list[str]]:
 def restatement(found: Any) -> str:
     """Lay out what became of an issued quarter (``issued.Diff``): its figures, then the parts of their difference."""
     told = [["", "as issued", "today", "difference"]]
-    for row in found.figures.to_dict("records"):
+    names = say.compared(found)
+    for row in found.figures.set_index("figure").loc[names].reset_index().to_dict("records"):
         shown = [say.figure(row["figure"], row[each]) for each in ("as_issued", "today")]
         told.append([say.FIGURES[row["figure"]], *shown, say.size(row["figure"], row["difference"])])
-    rows = [["", "average", "together", "two or more", "customers", "revenue", "lines", "touched"]]
+    rows = [["", *[COMPARED[name] for name in names], "lines", "touched"]]
     notes = []
     for row in found.parts.to_dict("records"):
-        sizes = [say.size(name, row[name]) for name in say.FIGURES]
+        sizes = [say.size(name, row[name]) for name in names]
         rows.append([say.PARTS[row["part"]], *sizes, count(row["lines"]), count(row["accounts_touched"])])
         most = f"; customers touched most: {plain(row['most'])}" if row["most"] else ""
         notes += [f"{say.PARTS[row['part']]}: {plain(row['what'])}{most}"] if row["what"] else []

@@ -27,7 +27,7 @@ SOLD = (
     "A,x,2025-10-05,1,10\nA,y,2025-11-05,1,20\nB,x,2025-10-06,1,30\nB,z,2025-12-01,2,40\nC,y,2025-12-24,1,50\n"
     "C,x,2025-08-01,1,60\nD,z,2025-11-11,1,70\nD,x,2025-09-30,1,80\n"
 )
-FIGURES = ("mean", "pooled", "multi", "accounts", "revenue_quarter")
+FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window")
 ACCOUNTS = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
 WHO = "account_id,region\nA,North\nB,North\nC,South\nD,South\n"
 GRAIN = '[sources.map]\npath = "map.csv"\n[grain]\nsource = "map"\n'
@@ -123,8 +123,8 @@ def test_an_untouched_quarter_has_nothing_to_explain(tmp_path):
 def test_the_figures_as_issued_are_those_worked_by_hand(tmp_path):
     """A has x and y, B has x and z, C y, D z in the quarter: degrees 2/3, 2/3, 1/3, 1/3."""
     assert Client(tmp_path).issue().figures == {
-        "mean": Fraction(1, 2), "pooled": Fraction(1, 2), "multi": Fraction(1, 2), "accounts": 4,
-        "revenue_quarter": Decimal(220),
+        "mean": Fraction(1, 2), "pooled": Fraction(1, 2), "multi": Fraction(1, 2), "index": None, "accounts": 4,
+        "revenue_quarter": Decimal(220), "revenue_window": Decimal(220),
     }  # fmt: skip
 
 
@@ -141,6 +141,111 @@ def test_lines_that_arrive_late_are_late_data(tmp_path):
     assert late["mean"] == Fraction(2 + 2 + 1 + 2 + 1, 15) - Fraction(1, 2)
     row = found.parts.set_index("part").loc["late"]
     assert (row["lines"], row["accounts_touched"], row["most"]) == (2, 2, "E, D")
+
+
+OFFERED = """
+[sources.offers]
+path = "offers.csv"
+[opportunities]
+source = "offers"
+won = ["Closed Won"]
+lost = ["Closed Lost"]
+open = ["Open"]
+"""
+OFFERS = (
+    "account_id,product_id,status,opened,closed\nA,x,Closed Won,2025-10-01,2025-10-05\n"
+    "A,z,Closed Lost,2025-10-02,2025-10-06\nC,x,Open,2025-11-01,\nD,y,Closed Lost,2025-11-02,2025-12-01\n"
+)
+
+
+def offering(folder) -> Client:
+    """One of four opportunities is won."""
+    client = Client(folder, OFFERED, offers_csv=OFFERS)
+    client.once()
+    return client
+
+
+def test_lost_opportunities_that_became_won_are_corrections_of_the_index(tmp_path):
+    client = offering(tmp_path)
+    client.change("offers.csv", ("Closed Lost", "Closed Won"))
+    found = client.diff()
+    assert moved(found) == {"corrections"}
+    assert found.exact["corrections"]["index"] == Fraction(3, 4) - Fraction(1, 4)
+    row = found.parts.set_index("part").loc["corrections"]
+    assert (row["lines"], row["accounts_touched"], row["most"]) == (2, 2, "A, D")
+    told = " ".join(wording.answer(found))
+    assert "2 opportunities corrected in the outcome" in told
+    assert "account penetration index +50.0 points" in told
+    assert "same today" not in told
+
+
+def test_opportunities_that_arrive_late_or_are_read_otherwise_land_in_their_parts(tmp_path):
+    client = offering(tmp_path)
+    client.change("offers.csv", ("D,y,Closed", "D,x,Closed Won,2025-12-02,2025-12-05\nD,y,Closed"))
+    found = client.diff()
+    assert moved(found) == {"late"}
+    assert found.exact["late"]["index"] == Fraction(2, 5) - Fraction(1, 4)
+    client.change(
+        "engagement.toml",
+        ('won = ["Closed Won"]', 'won = ["Closed Won", "Open"]'),
+        ('open = ["Open"]', 'open = ["Pending"]'),
+    )
+    client.change("offers.csv", ("D,x,Closed Won,2025-12-02,2025-12-05\n", ""))
+    found = client.diff()
+    assert moved(found) == {"mapping"}
+    assert found.exact["mapping"]["index"] == Fraction(2, 4) - Fraction(1, 4)
+
+
+def test_another_reading_of_the_index_is_definition(tmp_path):
+    client = offering(tmp_path)
+    client.path.write_text('index_reading = "engaged"\n' + client.path.read_text())
+    found = client.diff()
+    assert moved(found) == {"definition"}
+    assert found.exact["definition"]["index"] == Fraction(1, 2) - Fraction(1, 4)
+
+
+def test_a_late_line_before_the_quarter_moves_the_revenue_of_the_look_back(tmp_path):
+    head = HEAD.replace("lookback_months = 3", "lookback_months = 6")
+    assert head != HEAD
+    client = Client(tmp_path, head=head)
+    client.once()
+    client.change("lines.csv", ("D,x,2025-09-30,1,80\n", "D,x,2025-09-30,1,80\nD,x,2025-09-29,1,5\n"))
+    found = client.diff()
+    assert moved(found) == {"late"}
+    assert (found.exact["late"]["revenue_window"], found.exact["late"]["revenue_quarter"]) == (5, 0)
+    assert "revenue of the look-back +5.00" in " ".join(wording.answer(found))
+
+
+def test_inputs_that_changed_and_moved_nothing_are_said(tmp_path):
+    comments = '[sources.said]\npath = "said.csv"\n[feedback]\nsource = "said"\nscale = [0, 10]\n'
+    said = "account_id,date,score\nA,2025-10-01,7\nB,2025-11-01,9\n"
+    client = Client(tmp_path, comments, said_csv=said)
+    client.once()
+    (client.folder / "said.csv").write_text("account_id,date,score\nB,2025-11-01,9\nA,2025-10-01,7\n")
+    assert wording.answer(client.diff())[0].endswith("the same today.")
+    client.change("said.csv", ("A,2025-10-01,7", "A,2025-10-01,3"))
+    client.change("lines.csv", ("D,x,2025-09-30,1,80\n", "D,x,2025-09-30,1,80\nD,x,2025-02-01,1,5\n"))
+    found = client.diff()
+    assert moved(found) == set()
+    [told] = wording.answer(found)
+    assert "None of the figures compared moved, though" in told
+    assert "data that arrived late (1 line arrived, worth 5.00)" in told
+    assert "corrections (feedback: changed" in told
+
+
+def test_a_record_of_an_earlier_layout_is_listed_and_not_compared(tmp_path):
+    client = Client(tmp_path)
+    client.once()
+    file = client.folder / "issued" / QUARTER / "1" / "record.json"
+    told = json.loads(file.read_text()) | {"schema": 1}
+    told["figures"] = {
+        name: told["figures"][name] for name in ("mean", "pooled", "multi", "accounts", "revenue_quarter")
+    }
+    file.write_text(json.dumps(told))
+    with pytest.raises(DataError, match=r"earlier layout and cannot be compared.*Issue the quarter once more"):
+        client.diff()
+    assert set(issued.restated(client.book())["figure"]) == set(told["figures"])
+    assert client.issue().number == 2
 
 
 def test_a_corrected_amount_is_a_correction(tmp_path):

@@ -19,7 +19,7 @@ from kpilib.errors import KpiError
 from kpilib.issued import inputs, parts
 from kpilib.issued.inputs import Inputs
 from kpilib.issued.parts import KIT, Step
-from kpilib.issued.record import FIGURES, Number, Record, count, figures, freeze, kit, latest, records
+from kpilib.issued.record import FIGURES, MONEY, WHOLE, Number, Record, count, figures, freeze, kit, latest, records
 from kpilib.issued.record import code as code_of
 from kpilib.measures import degree, queries
 
@@ -38,11 +38,11 @@ _RESTATED = {
 class Diff:
     """A quarter's figures as issued and today, and the parts that the difference is made of.
 
-    ``exact`` holds every part's size by figure (mean, pooled, multi: fractions; accounts: whole; revenue_quarter:
-    decimal; None where undefined): over the parts they sum to today less as issued. ``figures`` has a row per figure:
-    figure, as_issued, today, difference; ``parts`` a row per part in the order it was let in: part, the sizes by
-    figure, lines (that it concerns), accounts_touched (whose figures it moved), most (those it moved most), what (in
-    words). In both tables shares are floats from 0 to 1.
+    ``exact`` holds every part's size by figure (mean, pooled, multi, index: fractions; accounts: whole;
+    revenue_quarter, revenue_window: decimals; None where undefined): over the parts they sum to today less as issued.
+    ``figures`` has a row per figure: figure, as_issued, today, difference; ``parts`` a row per part in the order it was
+    let in: part, the sizes by figure, lines (that it concerns), accounts_touched (whose figures it moved), most (those
+    it moved most), what (in words). In both tables shares are floats from 0 to 1.
     """
 
     quarter: str
@@ -55,7 +55,8 @@ class Diff:
     @property
     def changed(self) -> bool:
         """Whether any figure is another than was issued."""
-        return bool(self.figures["difference"].map(lambda each: each is None or each != 0).any())
+        sides = zip(self.figures["as_issued"], self.figures["today"], self.figures["difference"], strict=True)
+        return any((then is None) != (today is None) or bool(less) for then, today, less in sides)
 
     def as_dict(self) -> dict[str, Any]:
         """Write the object that ``kpi diff --format json`` prints; amounts are decimal strings."""
@@ -95,9 +96,10 @@ def restated(book: Book, quarter: str | None = None) -> pd.DataFrame | None:
 
     Returns
     -------
-    One row per issued quarter (its last issue), oldest first, and figure (mean, pooled, multi, accounts,
-    revenue_quarter): quarter, issue, issued_on, figure, as_issued, today, difference (shares as floats from 0 to 1,
-    accounts whole, revenue Decimal; None where undefined, or the quarter lies outside today's data).
+    One row per issued quarter (its last issue), oldest first, and figure that its record holds (mean, pooled, multi,
+    index, accounts, revenue_quarter, revenue_window; an earlier layout held neither the index nor the last): quarter,
+    issue, issued_on, figure, as_issued, today, difference (shares as floats from 0 to 1, accounts whole, revenue
+    Decimal; None where undefined, or the quarter lies outside today's data).
     """
     at = queries.moment(book, quarter)
     known = {label: int(index) for label, index in zip(book.quarters["label"], book.quarters["quarter"], strict=True)}
@@ -190,16 +192,20 @@ def _touched(before: Path, after: Path) -> tuple[int, str]:
     if before == after:
         return 0, ""
     sides = (f"read_parquet({queries.literal(str(each))})" for each in (before, after))
+    told = "{0}.possible, {0}.held, {0}.revenue_quarter, {0}.revenue_window, {0}.won, {0}.recorded"
     moved = (
         "select coalesce(b.account_id, a.account_id) as account_id, "
         "abs(coalesce(a.revenue_quarter, 0) - coalesce(b.revenue_quarter, 0)) as revenue, "
-        "abs(coalesce(a.held, 0) - coalesce(b.held, 0)) as held from {} b full join {} a using (account_id) "
-        "where (b.possible, b.held, b.revenue_quarter) is distinct from (a.possible, a.held, a.revenue_quarter)"
+        "abs(coalesce(a.held, 0) - coalesce(b.held, 0)) as held, "
+        "abs(coalesce(a.revenue_window, 0) - coalesce(b.revenue_window, 0)) as window_revenue, "
+        "abs(coalesce(a.won, 0) - coalesce(b.won, 0)) as won from {} b full join {} a using (account_id) "
+        f"where ({told.format('b')}) is distinct from ({told.format('a')})"
     ).format(*sides)
     with duckdb.connect() as db:
         db.execute(f"create table moved as {moved}")
         number = db.execute("select count(*) from moved").fetchone()[0]
-        ranked = f"select account_id from moved order by revenue desc, held desc, account_id limit {NAMED}"
+        most = "revenue desc, held desc, window_revenue desc, won desc, account_id"
+        ranked = f"select account_id from moved order by {most} limit {NAMED}"
         names = [name for (name,) in db.execute(ranked).fetchall()]
     return number, ", ".join(names)
 
@@ -215,11 +221,12 @@ def _compared(then: dict[str, Number], today: dict[str, Number]) -> list[dict[st
     return [
         {
             "figure": name,
-            "as_issued": _shown(name, then.get(name)),
+            "as_issued": _shown(name, then[name]),
             "today": _shown(name, today.get(name)),
-            "difference": _shown(name, _less(today.get(name), then.get(name))),
+            "difference": _shown(name, _less(today.get(name), then[name])),
         }
         for name in FIGURES
+        if name in then
     ]
 
 
@@ -229,7 +236,7 @@ def _less(one: Number, other: Number) -> Number:
 
 def _shown(name: str, number: Number) -> Any:
     """Give shares as floats; counts and money stay what they are."""
-    return float(number) if name in ("mean", "pooled", "multi") and number is not None else number
+    return float(number) if name not in (*WHOLE, *MONEY) and number is not None else number
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

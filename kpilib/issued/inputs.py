@@ -18,13 +18,18 @@ import duckdb
 
 from kpilib.engagement import Engagement, Evidence, Facts
 from kpilib.errors import DataError
-from kpilib.facts import catalogue, intake, sources
+from kpilib.facts import catalogue, intake, offers, sources
 from kpilib.facts.sources import PROVENANCE, Reading, quoted, table
 
 WORDS = ("client", "data_from", "data_to", "lookback_months", "fiscal_year_start", "fiscal_year_named_by",
-         "free_items_count")  # fmt: skip
+         "free_items_count", "index_reading")  # fmt: skip
 AS_SOLD = "as sold"
-NO_ROW = {"accounts": {"account_id": None}, "grain": {"item_id": None, "product_id": None}}
+OTHERS = ("feedback", "interactions", "programmes", "wallet", "blocked")
+NO_ROW = {
+    "accounts": {"account_id": None},
+    "grain": {"item_id": None, "product_id": None},
+    "opportunities": {"account_id": None, "product_id": None, "status": "open", "opened": None},
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class Inputs:
 
     ``words`` are the engagement's own (days covered, look-back, fiscal year, ...) with its base. ``products`` names
     the catalogue, or is its table, or ``"as sold"``; ``lookbacks`` are months by product, all of them where the
-    catalogue is not as sold. ``sheet`` is the eligibility sheet as declared.
+    catalogue is not as sold. ``sheet`` is the eligibility sheet as declared. ``others`` tells of records that move no
+    figure that is compared (feedback, contacts, ...) how many there are and a hash of them.
     """
 
     words: dict[str, Any]
@@ -58,12 +64,14 @@ class Inputs:
     accounts: Table | None
     complete: bool
     grain: Table | None
+    opportunities: Table | None
     products: Table | tuple[str, ...] | str
     outside: tuple[str, ...]
     lookbacks: dict[str, int]
     eligibility: tuple[dict[str, Any], ...]
     sheet: dict[str, Any] | None
     bands: tuple[dict[str, Any], ...]
+    others: dict[str, dict[str, Any]]
 
 
 def write(engagement: Engagement, folder: Path) -> Inputs:
@@ -80,12 +88,14 @@ def write(engagement: Engagement, folder: Path) -> Inputs:
             accounts=reader.accounts(),
             complete=bool(engagement.accounts and engagement.accounts.complete),
             grain=reader.grain(),
+            opportunities=reader.opportunities(),
             products=products,
             outside=engagement.catalogue.outside,
             lookbacks=lookbacks,
             eligibility=tuple(each.model_dump(mode="json", by_alias=True) for each in engagement.eligibility),
             sheet=reader.sheet(),
             bands=tuple(each.model_dump(mode="json") for each in engagement.bands),
+            others={name: reader.other(name) for name in OTHERS if getattr(engagement, name) is not None},
         )
 
 
@@ -102,9 +112,10 @@ def engagement_of(inputs: Inputs, folder: Path) -> Engagement:
         ],
         "lookback_by_product": inputs.lookbacks,
         "eligibility": inputs.eligibility,
+        "allow_set_aside": 1,
         "catalogue": {"outside": inputs.outside},
     }  # fmt: skip
-    tables = {"accounts": inputs.accounts, "grain": inputs.grain}
+    tables = {"accounts": inputs.accounts, "grain": inputs.grain, "opportunities": inputs.opportunities}
     for name, each in tables.items():
         if each is not None:
             declared[name] = _source(f"kept_{name}", each.file, NO_ROW[name])
@@ -137,7 +148,7 @@ def loaded(told: Mapping[str, Any], folder: Path) -> Inputs:
     """
     told = _placed(dict(told), lambda file: str(folder / file))
     try:
-        tables = {name: None if told[name] is None else Table(**told[name]) for name in ("accounts", "grain")}
+        tables = {name: None if told[name] is None else Table(**told[name]) for name in NO_ROW}
         evidence = tuple(Proof(**{**each, "products": tuple(each["products"])}) for each in told["evidence"])
         lists = {name: tuple(told[name]) for name in ("outside", "eligibility", "bands")}
         products = told["products"]
@@ -190,6 +201,29 @@ class _Reader:
         return Table(
             self._copy("select * from grain_map order by all", "grain"), self._read_from(self.engagement.grain)
         )
+
+    def opportunities(self) -> Table | None:
+        """Keep the readable opportunities, their status in the kit's words."""
+        declared = self.engagement.opportunities
+        if declared is None:
+            return None
+        offers.opportunities(self.db, self.engagement, self.readings)
+        query = (
+            "select account_id, product_id, status_word as status, day as opened, stop as closed "
+            'from "evidence opportunities" where account_id is not null and day is not null and not bad_stop '
+            "order by all"
+        )
+        return Table(self._copy(query, "opportunities"), self._read_from(declared))
+
+    def other(self, key: str) -> dict[str, Any]:
+        """Count records and hash them as the client wrote them, in whatever order they stand."""
+        reading = table(self.db, key, getattr(self.engagement, key), self.readings)
+        columns = ", ".join(f"{quoted(each)}::varchar" for each in reading.columns if each not in PROVENANCE)
+        number, digest = self.db.execute(
+            f"select count(*), md5(string_agg(row, chr(10) order by row)) "
+            f"from (select [{columns}]::varchar as row from {quoted(reading.view)})"
+        ).fetchone()
+        return {"records": number, "hash": digest}
 
     def products(self) -> tuple[Table | tuple[str, ...] | str, dict[str, int]]:
         """Keep the catalogue with its days, and the look-back of every product."""

@@ -1,8 +1,8 @@
-"""What became of a table's lines since: which arrived, which were corrected, which are gone.
+"""What became of a table's lines or opportunities since: which arrived, which were corrected, which are gone.
 
 Lines are known by their content, never by their place in a file: a file sorted anew, or split in two, has not changed.
 A line gone and a line that arrived are one corrected line where they differ in one thing only: the amounts, the
-product, the day or the account.
+product, the day or the account; of an opportunity also its outcome.
 """
 
 from __future__ import annotations
@@ -13,11 +13,18 @@ from pathlib import Path
 
 import duckdb
 
+OPPORTUNITIES = "opportunities"
 ONE_THING = {
     "amounts": ("account_id", "product_id", "{day}", '"end"'),
     "product": ("account_id", "{day}", '"end"', "quantity", "revenue"),
     "day": ("account_id", "product_id", "quantity", "revenue"),
     "account": ("product_id", "{day}", '"end"', "quantity", "revenue"),
+}
+ONE_THING_OFFERED = {
+    "outcome": ("account_id", "product_id", "opened"),
+    "product": ("account_id", "status", "opened", "closed"),
+    "day": ("account_id", "product_id", "status", "closed"),
+    "account": ("product_id", "status", "opened", "closed"),
 }
 
 
@@ -39,9 +46,19 @@ class Compared:
 
 
 def compare(then: str, now: str, kind: str, file: Path) -> Compared:
-    """Compare two kept tables of evidence of one kind, and write the earlier lines with the late ones to a file."""
+    """Compare two kept tables of one kind, and write the earlier lines with the late ones to a file.
+
+    Parameters
+    ----------
+    kind
+        Of evidence, or :data:`OPPORTUNITIES`, which are worth nothing here.
+    """
+    offered = kind == OPPORTUNITIES
     day = "start" if kind == "subscriptions" else "date"
     columns = f'account_id, product_id, {day}, "end", quantity, revenue'
+    columns = "account_id, product_id, status, opened, closed" if offered else columns
+    revenue = "0" if offered else "revenue"
+    one_thing = ONE_THING_OFFERED if offered else ONE_THING
     with duckdb.connect() as db:
         sides = [
             f"select {columns}, {sign} as n from read_parquet({_text(each)})" for each, sign in ((now, 1), (then, -1))
@@ -55,17 +72,17 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
                 f"create table {side} as select {columns}, row_number() over () as id, null::bigint as other "
                 f"from (select *, unnest(range(abs(n))) from delta where {test})"
             )
-        corrected = {thing: _pair(db, [each.format(day=day) for each in same]) for thing, same in ONE_THING.items()}
+        corrected = {thing: _pair(db, [each.format(day=day) for each in same]) for thing, same in one_thing.items()}
         late = f"select {columns} from came where other is null"
         db.execute(
             f"copy (select {columns} from read_parquet({_text(then)}) union all {late}) "
             f"to {_text(str(file))} (format parquet)"
         )
-        count, sold = db.execute(f"select count(*), sum(revenue) from ({late})").fetchone()
+        count, sold = db.execute(f"select count(*), sum({revenue}) from ({late})").fetchone()
         gone = db.execute("select count(*) from went where other is null").fetchone()[0]
         moved = db.execute(
-            "select coalesce((select sum(revenue) from came where other is not null), 0) "
-            "- coalesce((select sum(revenue) from went), 0)"
+            f"select coalesce((select sum({revenue}) from came where other is not null), 0) "
+            f"- coalesce((select sum({revenue}) from went), 0)"
         ).fetchone()[0]
     found = {thing: each for thing, each in corrected.items() if each}
     return Compared(count, found, gone, Decimal(sold or 0), Decimal(moved or 0), str(file))

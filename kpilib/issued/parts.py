@@ -3,8 +3,8 @@
 The kinds, in the order in which they are let in; each is worth what it moves when those before it are in already:
 
 - ``kit``: today's code on the inputs of then
-- ``late``: lines and accounts that arrived after, and the days the data cover
-- ``corrections``: lines changed or gone, attributes and dates of accounts changed
+- ``late``: lines, accounts and opportunities that arrived after, and the days the data cover
+- ``corrections``: lines and opportunities changed or gone, attributes and dates of accounts changed
 - ``mapping``: which item is which product, and how the same files are read
 - ``catalogue``: products, their launch and retirement, who could buy them, what each table of evidence may prove
 - ``definition``: look-back, who is counted, lives of installations, fiscal year, all other words
@@ -47,13 +47,23 @@ def steps(then: Inputs, now: Inputs, scratch: Path) -> Iterator[Step]:
     accounts = _Accounts.of(then, now, scratch)
     words = {**then.words, **{name: now.words[name] for name in DAYS}}
     sheet = _sheet_of_both(then, now, scratch / "sheet.parquet")
-    late = replace(then, words=words, evidence=evidence.late, accounts=accounts.late, sheet=sheet)
-    yield Step("late", late, evidence.arrived, (*_days(then, now), *evidence.told_late, *accounts.told_late))
-    corrected = replace(late, evidence=evidence.corrected, accounts=accounts.corrected)
-    yield Step("corrections", corrected, evidence.changed, (*evidence.told_corrected, *accounts.told_corrected))
-    mapped = replace(corrected, evidence=evidence.read_anew, accounts=accounts.read_anew, grain=now.grain)
-    told = (*_mapping(then.grain, now.grain), *evidence.told_read_anew, *accounts.told_read_anew)
-    yield Step("mapping", mapped, evidence.reread, told)
+    offers, others = _Opportunities.of(then, now, scratch), _Others.of(then, now)
+    late = replace(
+        then, words=words, evidence=evidence.late, accounts=accounts.late, opportunities=offers.late, sheet=sheet
+    )
+    told = (*_days(then, now), *evidence.told_late, *accounts.told_late, *offers.told_late, *others.late)
+    yield Step("late", late, evidence.arrived + offers.arrived, told)
+    corrected = replace(late, evidence=evidence.corrected, accounts=accounts.corrected, opportunities=offers.corrected)
+    told = (*evidence.told_corrected, *accounts.told_corrected, *offers.told_corrected, *others.corrected)
+    yield Step("corrections", corrected, evidence.changed + offers.changed, told)
+    mapped = replace(
+        corrected, evidence=evidence.read_anew, accounts=accounts.read_anew, grain=now.grain,
+        opportunities=now.opportunities,
+    )  # fmt: skip
+    told = (
+        *_mapping(then.grain, now.grain), *evidence.told_read_anew, *accounts.told_read_anew, *offers.told_read_anew,
+    )  # fmt: skip
+    yield Step("mapping", mapped, evidence.reread + offers.reread, told)
     offered = replace(
         mapped,
         evidence=evidence.proving,
@@ -180,6 +190,67 @@ class _Accounts:
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in rows])
         pq.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False), file)
         return Table(str(file), like.read_from)
+
+
+@dataclass(frozen=True)
+class _Opportunities:
+    """The recorded opportunities after each part; as the same file is read today they are those of today."""
+
+    late: Table | None
+    corrected: Table | None
+    arrived: int = 0
+    changed: int = 0
+    reread: int = 0
+    told_late: tuple[str, ...] = ()
+    told_corrected: tuple[str, ...] = ()
+    told_read_anew: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, then: Inputs, now: Inputs, scratch: Path) -> _Opportunities:
+        old, new = then.opportunities, now.opportunities
+        if old is None or new is None:
+            number = pq.read_metadata((old or new).file).num_rows if old or new else 0
+            told = (counted(number, "opportunity", "opportunities"),) if old or new else ()
+            if old is None:
+                return cls(new, new, arrived=number, told_late=tuple(f"{each} for the first time" for each in told))
+            return cls(old, None, changed=number, told_corrected=tuple(f"{each} no longer given" for each in told))
+        found = lines.compare(old.file, new.file, lines.OPPORTUNITIES, scratch / "opportunities.parquet")
+        many = found.arrived + found.changed
+        if old.read_from == new.read_from:
+            told = (f"{counted(many, 'opportunity', 'opportunities')} of the same files read otherwise",)
+            return cls(old, old, reread=many, told_read_anew=told if many else ())
+        came = (f"{counted(found.arrived, 'opportunity', 'opportunities')} arrived",)
+        told = [f"{counted(count, 'opportunity', 'opportunities')} corrected in the {thing}"
+                for thing, count in found.corrected.items()]  # fmt: skip
+        told += [f"{counted(found.gone, 'opportunity', 'opportunities')} gone"] if found.gone else []
+        return cls(
+            replace(old, file=found.earlier_and_late), new, found.arrived, found.changed, 0,
+            came if found.arrived else (), tuple(told),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What became of records that move no figure compared: more of them are late, else they were corrected."""
+
+    late: tuple[str, ...]
+    corrected: tuple[str, ...]
+
+    @classmethod
+    def of(cls, then: Inputs, now: Inputs) -> _Others:
+        none = {"records": 0, "hash": None}
+        late, corrected = [], []
+        for name in dict.fromkeys([*then.others, *now.others]):
+            old, new = (side.others.get(name, none) for side in (then, now))
+            if old["hash"] != new["hash"]:
+                more = new["records"] > old["records"]
+                told = (
+                    f"{old['records']:,} → {new['records']:,} records"
+                    if old["records"] != new["records"]
+                    else "changed"
+                )
+                (late if more else corrected).append(f"{name}: {told} (they move no figure here)")
+        return cls(tuple(late), tuple(corrected))
 
 
 def _accounts(file: str) -> pd.DataFrame:
@@ -313,12 +384,12 @@ def _few(told: list[str]) -> list[str]:
     return [*told[:MOST], f"{rest} more"] if rest > 0 else told
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str, things: str | None = None) -> str:
     """Count things in words.
 
     Example
     -------
-    >>> counted(1, "line"), counted(1200, "account")
-    ('1 line', '1,200 accounts')
+    >>> counted(1, "line"), counted(1200, "account"), counted(2, "opportunity", "opportunities")
+    ('1 line', '1,200 accounts', '2 opportunities')
     """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"

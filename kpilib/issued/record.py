@@ -33,20 +33,24 @@ from kpilib.book import Book
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.issued import inputs
-from kpilib.measures import degree, queries
+from kpilib.measures import degree, offers, queries
 
-SCHEMA = 1
+SCHEMA = 2  # 1 kept neither opportunities nor the revenue of the window
 FOLDER, RECORD, PACK_MANIFEST = "issued", "record.json", "manifest.json"
 DEFINED_BY = (*kept.COMPUTED_BY, "book.py", "measures/*.py")
 SMALL = ("quarters", "products", "ledger", "totals", "readings", "rules")
-FIGURES = ("mean", "pooled", "multi", "accounts", "revenue_quarter")
+FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window")
+WHOLE, MONEY = ("accounts",), ("revenue_quarter", "revenue_window")
 
 Number = Fraction | Decimal | int | None
 
 
 @dataclass(frozen=True)
 class Record:
-    """One issue of a quarter; ``figures`` are exact, None where undefined."""
+    """One issue of a quarter; ``figures`` are exact, None where undefined, and those that it holds.
+
+    ``schema`` is the layout it was written in; ``state`` names the data and the engagement it was made from.
+    """
 
     folder: Path
     quarter: str
@@ -55,10 +59,12 @@ class Record:
     kit: str
     code: str
     figures: dict[str, Number]
+    schema: int = SCHEMA
+    state: str = ""
 
     @property
     def counted(self) -> Path:
-        """The accounts counted then: account_id, possible, held, revenue_quarter."""
+        """The accounts counted then, as :func:`count` wrote them."""
         return self.folder / "counted.parquet"
 
     def inputs(self) -> inputs.Inputs:
@@ -103,7 +109,7 @@ def latest(engagement: Engagement, quarter: str, number: int | None = None) -> R
     Raises
     ------
     DataError
-        Nothing was issued, not under that number, or a file of the record was changed since.
+        Nothing was issued, not under that number, in an earlier layout, or a file of the record was changed since.
     """
     found = records(engagement, quarter)
     if not found:
@@ -117,35 +123,57 @@ def latest(engagement: Engagement, quarter: str, number: int | None = None) -> R
     if record is None:
         numbers = listed([each.number for each in found])
         raise DataError(f"{quarter} has no issue {number}.", f"It has {numbers}.", "Name one of these.")
+    _refuse_earlier_layout(record)
     _refuse_altered(record.folder)
     return record
 
 
 def count(book: Book, quarter: str, file: Path) -> None:
-    """Write the accounts of the base of a quarter: account_id, possible, held, revenue_quarter."""
+    """Write the accounts of the base of a quarter, with what their figures are made of.
+
+    account_id, possible, held, revenue_quarter, revenue_window, won and recorded (what the index divides; missing
+    where no opportunities are recorded).
+    """
     at = queries.moment(book, quarter)
-    rows = f"select account_id, possible, held, revenue_quarter from ({queries.base(book, [at.index])})"
+    base = queries.base(book, [at.index])
+    rows = f"select account_id, possible, held, revenue_quarter, revenue_window, {{}} from ({base}) c"
+    if book.engagement.index_reading == "engaged":
+        rows = rows.format("(held >= 2)::bigint as won, 1::bigint as recorded")
+    elif not offers.recorded(book):
+        rows = rows.format("null::bigint as won, null::bigint as recorded")
+    else:
+        slots = (
+            "select account_id, count(*) filter (m.outcome = 'won') as won, count(m.outcome) as recorded "
+            f"from ({offers.marks(book, at)}) m join products p using (product_id) join ({base}) c using (account_id) "
+            f"where {queries.bit(book, 'possible')} group by account_id"
+        )
+        rows = rows.format("coalesce(won, 0) as won, coalesce(recorded, 0) as recorded")
+        rows = f"{rows} left join ({slots}) s using (account_id)"
     with book.connect() as db:
         db.execute(f"copy ({rows} order by account_id) to {queries.literal(str(file))} (format parquet)")
 
 
 def figures(counted: Path) -> dict[str, Number]:
-    """Measure what a diff explains, exactly: degree (mean, pooled), share with 2+ products, accounts, revenue."""
+    """Measure what a diff explains, exactly: degree (mean, pooled), 2+ products, index, accounts, revenue."""
+    file = f"read_parquet({queries.literal(str(counted))})"
     with duckdb.connect() as db:
-        rows = db.execute(
-            "select possible, held, count(*), sum(revenue_quarter) "
-            f"from read_parquet({queries.literal(str(counted))}) group by 1, 2"
-        ).fetchall()
-    accounts = sum(n for *_, n, _ in rows)
-    having = sum(n for possible, _, n, _ in rows if possible)
-    possible = sum(each * n for each, _, n, _ in rows)
-    degrees = sum((Fraction(held, each) * n for each, held, n, _ in rows if each), Fraction(0))
+        rows = db.execute(f"select possible, held, count(*) from {file} group by 1, 2").fetchall()
+        totals = (
+            f"select sum(revenue_quarter), sum(revenue_window), sum(won)::bigint, sum(recorded)::bigint from {file}"
+        )
+        quarter, window, won, recorded = db.execute(totals).fetchone()
+    accounts = sum(n for *_, n in rows)
+    having = sum(n for possible, _, n in rows if possible)
+    possible = sum(each * n for each, _, n in rows)
+    degrees = sum((Fraction(held, each) * n for each, held, n in rows if each), Fraction(0))
     return {
         "mean": degrees / having if having else None,
-        "pooled": Fraction(sum(held * n for _, held, n, _ in rows), possible) if possible else None,
-        "multi": Fraction(sum(n for _, held, n, _ in rows if held >= 2), accounts) if accounts else None,
+        "pooled": Fraction(sum(held * n for _, held, n in rows), possible) if possible else None,
+        "multi": Fraction(sum(n for _, held, n in rows if held >= 2), accounts) if accounts else None,
+        "index": Fraction(won, recorded) if recorded else None,
         "accounts": accounts,
-        "revenue_quarter": degree.summed(amount for *_, amount in rows),
+        "revenue_quarter": quarter,
+        "revenue_window": window,
     }
 
 
@@ -259,21 +287,30 @@ def _building(shelf: Path) -> Iterator[Path]:
 
 def _read(folder: Path) -> Record:
     told = _told(folder)
-    numbers = {name: _number(name, told["figures"].get(name)) for name in FIGURES}
-    named = (told[key] for key in ("quarter", "issued", "kit", "code"))
-    quarter, issued, version_then, code_then = named
-    return Record(folder, quarter, int(folder.name), issued, version_then, code_then, numbers)
+    numbers = {name: _number(name, told["figures"][name]) for name in FIGURES if name in told["figures"]}
+    named = [told[key] for key in ("issued", "kit", "code")]
+    return Record(folder, told["quarter"], int(folder.name), *named, numbers, told["schema"], told["book"])
 
 
 def _told(folder: Path) -> dict[str, Any]:
     told = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    if told.get("schema") != SCHEMA:
+    if told.get("schema") not in range(1, SCHEMA + 1):
         raise DataError(
             f"{folder / RECORD} is written otherwise than this version of the kit reads it.",
-            f"Its schema is {told.get('schema')}, not {SCHEMA}.",
+            f"Its schema is {told.get('schema')}, not one up to {SCHEMA}.",
             f"Read it with kit {told.get('kit')}.",
         )
     return told
+
+
+def _refuse_earlier_layout(record: Record) -> None:
+    if record.schema != SCHEMA:
+        raise DataError(
+            f"Issue {record.number} of {record.quarter} is a record of an earlier layout and cannot be compared.",
+            f"Its layout is {record.schema}, not {SCHEMA}: it kept neither opportunities nor revenue of the window.",
+            "It stays as it is. Issue the quarter once more (kpi issue), and later changes are explained from there; "
+            f"its own pack is in {record.folder / 'pack'}.",
+        )
 
 
 def _refuse_altered(folder: Path) -> None:
@@ -305,4 +342,4 @@ def _text(number: Number) -> str | None:
 def _number(name: str, text: str | None) -> Number:
     if text is None:
         return None
-    return {"accounts": int, "revenue_quarter": Decimal}.get(name, Fraction)(text)
+    return (int if name in WHOLE else Decimal if name in MONEY else Fraction)(text)

@@ -7,9 +7,18 @@ from typing import Any
 import pandas as pd
 
 from kpilib.tables import Column, Html, show, text
-from kpilib.wording.issued import FIGURES, PARTS, figure, size
+from kpilib.wording.issued import FIGURES, PARTS, compared, figure, size
 from kpilib.written import count, day, missing, quarter
 
+HEADS = {
+    "mean": "Average, points",
+    "pooled": "All together, points",
+    "multi": "Two or more, points",
+    "index": "Index, points",
+    "accounts": "Customers",
+    "revenue_quarter": "Revenue of the quarter",
+    "revenue_window": "Revenue of the look-back",
+}
 IN_TURN = (
     "The parts are let in from the top down, each counted on those above it, and sum to the difference; "
     "another order could give a part another size."
@@ -26,11 +35,7 @@ def parts(found: Any, currency: str | None = None) -> Html:
     )
     columns = [
         Column("part", "What changed since", lambda each: "Together" if missing(each) else PARTS[each], "kpi-text"),
-        Column("mean", "Average, points", str),
-        Column("pooled", "All together, points", str),
-        Column("multi", "Two or more, points", str),
-        Column("accounts", "Customers", str),
-        Column("revenue_quarter", "Revenue", str),
+        *(Column(name, HEADS[name], str) for name in compared(found)),
         Column("lines", "Lines", count),
         Column("accounts_touched", "Customers touched", count),
         text("what", "What it is"),

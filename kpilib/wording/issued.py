@@ -23,10 +23,12 @@ FIGURES = {
     "mean": "Penetration, average customer",
     "pooled": "Penetration, all customers together",
     "multi": "Customers with two products or more",
+    "index": "Account penetration index",
     "accounts": "Customers counted",
     "revenue_quarter": "Revenue of the quarter",
+    "revenue_window": "Revenue of the look-back",
 }
-SHARES = ("mean", "pooled", "multi")
+SHARES = ("mean", "pooled", "multi", "index")
 NOTHING_ISSUED = "No earlier quarter was issued, so none can have been restated."
 
 
@@ -41,28 +43,47 @@ def answer(found: Any, currency: str | None = None) -> list[str]:
     rows = found.figures.set_index("figure")
     when = f"{quarter(found.quarter)} was issued on {day(found.issued_on[:10])} (issue {found.issue})"
     if not found.changed:
+        changed = "; ".join(_named(row) for row in found.parts.to_dict("records") if row["what"])
+        if changed:
+            return [f"{when}. None of the figures compared moved, though the inputs changed: {changed}."]
         return [f"{when}, and its figures are the same today."]
-    mean = rows.loc["mean"]
-    if missing(mean["difference"]):
-        return [f"{when}; penetration cannot be compared, because one of the two figures is undefined."]
-    level = f"{when} with a penetration of {per_cent(mean['as_issued'])}"
-    now = f"{level}; today it is {per_cent(mean['today'])}, {apart(mean['difference'])} then."
-    others = several(
-        _moved(name, rows.loc[name], currency) for name in FIGURES if name != "mean" and _differs(rows.loc[name])
-    )
-    return [now, *([f"Also moved: {others}."] if others else []), *largest(found)]
+    others = [name for name in compared(found) if name != "mean" and _differs(rows.loc[name])]
+    told = several(_moved(name, rows.loc[name], currency) for name in others)
+    return [_level(when, rows.loc["mean"]), *([f"Also moved: {told}."] if told else []), *largest(found, currency)]
 
 
-def largest(found: Any) -> list[str]:
-    """Name the part that moved penetration most, with what it was and how many customers it touched."""
-    sizes = found.parts.dropna(subset=["mean"])
-    sizes = sizes[sizes["mean"].astype(float) != 0]
-    if sizes.empty:
+def compared(found: Any) -> list[str]:
+    """Name the figures to show: all but an index that is undefined both then and today."""
+    rows = found.figures.set_index("figure")
+    return [name for name in FIGURES if name != "index" or not rows.loc[name, ["as_issued", "today"]].isna().all()]
+
+
+def largest(found: Any, currency: str | None = None) -> list[str]:
+    """Name the part that moved penetration most (or the first figure that moved), and how many customers it touched."""
+    rows = found.figures.set_index("figure")
+    name = next((each for each in compared(found) if _differs(rows.loc[each])), None)
+    sizes = found.parts if name is None else found.parts.dropna(subset=[name])
+    sizes = sizes if name is None else sizes[sizes[name].astype(float) != 0]
+    if name is None or sizes.empty:
         return []
-    row = sizes.loc[sizes["mean"].astype(float).abs().idxmax()]
+    row = sizes.loc[sizes[name].astype(float).abs().idxmax()]
+    unit = " points" if name in SHARES else ""
     touched = plural(row["accounts_touched"], "customer")
+    return [f"Most of it: {_named(row)}, {size(name, row[name], currency)}{unit} over {touched}."]
+
+
+def _level(when: str, mean: pd.Series) -> str:
+    if missing(mean["difference"]):
+        return f"{when}; penetration cannot be compared, because one of the two figures is undefined."
+    return (
+        f"{when} with a penetration of {per_cent(mean['as_issued'])}; today it is {per_cent(mean['today'])}, "
+        f"{apart(mean['difference'])} then."
+    )
+
+
+def _named(row: Any) -> str:
     told = f" ({row['what']})" if row["what"] else ""
-    return [f"Most of it: {PARTS[row['part']].lower()}{told}, {points(row['mean'], ' points')} over {touched}."]
+    return f"{PARTS[row['part']].lower()}{told}"
 
 
 def restated(table: pd.DataFrame | None) -> str:
