@@ -355,7 +355,10 @@ def test_an_eligibility_rule_is_catalogue(tmp_path):
     )
     found = client.diff()
     assert moved(found) == {"catalogue"}
-    assert "eligibility" in found.parts.set_index("part").loc["catalogue", "what"]
+    assert found.parts.set_index("part").loc["catalogue", "what"] == "eligibility: no rule → z where region is North"
+    client.change("engagement.toml", ('{ region = "North" }', '{ region = { not = "North" } }\nfrom = 2025-02-01'))
+    told = " ".join(wording.answer(client.diff()))
+    assert "no rule → z where region is not North from 2025-02-01" in told
 
 
 def test_a_corrected_attribute_is_a_correction_even_where_a_rule_reads_it(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -72,14 +72,24 @@ def _rule(number: int, declared: EligibilityRule, products: Sequence[str], attri
                 _known(key, word, [*COMPARISONS, "not"])
                 if word != "not" and (isinstance(limit, bool) or not isinstance(limit, int | float)):
                     raise DataError(f"{key}: {limit!r} is not a number.", "", "Compare with a number, as in 50.")
-    says = " and ".join(f"{name} is {_says(wanted)}" for name, wanted in declared.where.items())
     return Rule(
         lambda accounts: _all(accounts, declared.where),
         declared.products,
         declared.start,
         declared.stop,
-        says,
+        said(declared.where),
     )
+
+
+def said(where: Mapping[str, Any]) -> str:
+    """Tell whom a rule speaks of, in words.
+
+    Example
+    -------
+    >>> said({"segment": {"not": "Small"}, "size": ["M", "L"]})
+    'segment is not Small and size is M or L'
+    """
+    return " and ".join(f"{name} is {_says(wanted)}" for name, wanted in where.items())
 
 
 def _known(what: str, name: str, known: Sequence[str]) -> None:

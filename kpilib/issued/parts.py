@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kpilib.facts import eligibility
 from kpilib.issued import lines
 from kpilib.issued.inputs import AS_SOLD, Inputs, Proof, Table
 
@@ -352,7 +353,12 @@ def _offered(products: Table | tuple[str, ...] | str) -> dict[str, tuple[Any, An
 
 
 def _ruled(inputs: Inputs) -> str:
-    return "; ".join(f"{', '.join(each['products'])} where {each['where']}" for each in inputs.eligibility) or "no rule"
+    return "; ".join(_rule(each) for each in inputs.eligibility) or "no rule"
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    days = [f"{word} {rule[word]}" for word in ("from", "until") if rule.get(word)]
+    return " ".join([f"{', '.join(rule['products'])} where {eligibility.said(rule['where'])}", *days])
 
 
 def _sheet(inputs: Inputs) -> Any:
