@@ -107,17 +107,21 @@ def _by_group(columns: Sequence[tuple[str, Figures]]) -> list[list[str]]:
 def restatement(found: Any) -> str:
     """Lay out what became of an issued quarter (``issued.Diff``): its figures, then the parts of their difference."""
     told = [["", "as issued", "today", "difference"]]
-    names = say.compared(found)
+    names, places = say.compared(found), say.places(found)
     for row in found.figures.set_index("figure").loc[names].reset_index().to_dict("records"):
-        shown = [say.figure(row["figure"], row[each]) for each in ("as_issued", "today")]
-        told.append([say.FIGURES[row["figure"]], *shown, say.size(row["figure"], row["difference"])])
+        figure, decimals = row["figure"], places[row["figure"]]
+        shown = [say.figure(figure, row[each], None, decimals) for each in ("as_issued", "today")]
+        told.append([say.FIGURES[figure], *shown, say.size(figure, row["difference"], None, decimals)])
     rows = [["", *[COMPARED[name] for name in names], "lines", "touched"]]
     notes = []
     for row in found.parts.to_dict("records"):
-        sizes = [say.size(name, row[name]) for name in names]
+        sizes = [say.size(name, row[name], None, places[name]) for name in names]
         rows.append([say.PARTS[row["part"]], *sizes, count(row["lines"]), count(row["accounts_touched"])])
         most = f"; customers touched most: {plain(row['most'])}" if row["most"] else ""
         notes += [f"{say.PARTS[row['part']]}: {plain(row['what'])}{most}"] if row["what"] else []
+    if left := say.rounding_row(found):
+        rows.append(["Rounding", *[left[name] for name in names], "", ""])
+    rows.append(["Together", *[row[-1] for row in told[1:]], "", ""])
     parts = [" ".join(say.answer(found)), aligned(told), "Parts of the difference; shares in points\n" + aligned(rows)]
     return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 

@@ -10,11 +10,14 @@ from pathlib import Path
 from shutil import copytree
 
 import duckdb
+import pandas as pd
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, SALES, engagement
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kpilib import __main__ as cli
-from kpilib import issued, kept
+from kpilib import issued, kept, printed
 from kpilib.engagement import load
 from kpilib.errors import DataError
 from kpilib.issued import lines, record
@@ -574,6 +577,52 @@ def test_tables_and_sentences_say_what_the_difference_holds(tmp_path):
     assert wording.restated(None) == wording.NOTHING_ISSUED
     assert wording.restated(restated.assign(today=restated["as_issued"], difference=0)).endswith("the same today.")
     assert "58.3%" in tables.restated(restated).html
+
+
+def invented(parts: list[float], then: float) -> issued.Diff:
+    """A difference whose parts are given, the same for every share; whole and money do not move."""
+    shares = ("mean", "pooled", "multi", "index")
+    whole = {"accounts": 5, "revenue_quarter": Decimal(9), "revenue_window": Decimal(9)}
+    figures = [(name, then, then + sum(parts), sum(parts)) for name in shares]
+    figures += [(name, value, value, 0 * value) for name, value in whole.items()]
+    told = {"lines": 1, "accounts_touched": 1, "most": "A", "what": "it"}
+    made = [
+        {"part": part, **dict.fromkeys(shares, each), **{name: 0 * value for name, value in whole.items()}, **told}
+        for part, each in zip(ORDER, parts, strict=False)
+    ]
+    table = pd.DataFrame(figures, columns=["figure", "as_issued", "today", "difference"], dtype=object)
+    return issued.Diff(QUARTER, 1, "2026-01-05", table, pd.DataFrame(made), {})
+
+
+def column(text: str, name: str) -> list[Decimal]:
+    """Read a column of printed parts back, to the total."""
+    rows = [line.split("  ") for line in text.split("Parts of the difference")[1].split("\n\n")[0].splitlines()[1:]]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    at = cells[0].index(name) + 1
+    return [Decimal(row[at].replace("\N{MINUS SIGN}", "-").replace("+", "")) for row in cells[1:]]
+
+
+def test_printed_parts_add_up_where_one_decimal_would_not():
+    found = invented([-0.00436, -0.00644, -0.06970], 0.4472)
+    text = printed.restatement(found)
+    *parts, total = column(text, "average")
+    assert sum(parts) == total == Decimal("-8.05")
+    assert "penetration of 44.72%; today it is 36.67%, 8.05 points less than then" in text
+    assert "Rounding" not in text
+    assert wording.places(invented([0.01, 0.02], 0.44))["mean"] == 1
+
+
+@given(st.lists(st.floats(-0.05, 0.05), min_size=1, max_size=6), st.floats(0.3, 0.7))
+@settings(max_examples=60, deadline=None)
+def test_what_is_printed_always_adds_up(parts, then):
+    *each, total = column(printed.restatement(invented(parts, then)), "average")
+    assert sum(each) == total
+
+
+def test_what_no_decimals_let_add_up_has_a_line_of_its_own():
+    found = invented([0.0000444] * 6, 0.5)  # 0.004 points six times, but together 0.027
+    assert "Rounding" in printed.restatement(found)
+    assert "Rounding" in tables.parts(found).html
 
 
 def test_the_command_line_issues_and_explains(tmp_path, capsys):

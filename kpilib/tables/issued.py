@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from kpilib.tables import Column, Html, show, text
-from kpilib.wording.issued import FIGURES, PARTS, compared, figure, size
-from kpilib.written import count, day, missing, quarter
+from kpilib.wording.issued import FIGURES, PARTS, compared, figure, places, places_apart, rounding_row, size
+from kpilib.written import count, day, quarter
 
 HEADS = {
     "mean": "Average, points",
@@ -27,15 +27,19 @@ IN_TURN = (
 
 def parts(found: Any, currency: str | None = None) -> Html:
     """Show the parts of a difference (``issued.Diff``): points, customers and revenue, and what they are."""
+    names, decimals = compared(found), places(found)
     total = dict(zip(found.figures["figure"], found.figures["difference"], strict=True))
-    rows = found.parts.to_dict("records")
-    rows.append({"part": None, **total, "lines": None, "accounts_touched": None, "what": None, "most": None})
-    frame = pd.DataFrame(
-        [{**row, **{name: size(name, row[name], currency) for name in FIGURES}} for row in rows], dtype=object
-    )
+    none = dict.fromkeys(("lines", "accounts_touched", "what", "most"))
+    rows: list[dict[str, Any]] = []
+    for row in [*found.parts.to_dict("records"), {"part": None, **total, **none}]:
+        shown = {name: size(name, row[name], currency, decimals[name]) for name in names}
+        rows.append({**row, "part": PARTS.get(row["part"], "Together"), **shown})
+    if left := rounding_row(found, currency):
+        rows.insert(-1, {"part": "Rounding", **none, **left})
+    frame = pd.DataFrame(rows, dtype=object)
     columns = [
-        Column("part", "What changed since", lambda each: "Together" if missing(each) else PARTS[each], "kpi-text"),
-        *(Column(name, HEADS[name], str) for name in compared(found)),
+        text("part", "What changed since"),
+        *(Column(name, HEADS[name], str) for name in names),
         Column("lines", "Lines", count),
         Column("accounts_touched", "Customers touched", count),
         text("what", "What it is"),
@@ -52,10 +56,11 @@ def restated(table: pd.DataFrame, currency: str | None = None) -> Html:
             "quarter": f"{quarter(row['quarter'])}, issue {row['issue']}",
             "issued_on": day(row["issued_on"][:10]),
             "figure": FIGURES[row["figure"]],
-            **{each: figure(row["figure"], row[each], currency) for each in ("as_issued", "today")},
-            "difference": size(row["figure"], row["difference"], currency),
+            **{each: figure(row["figure"], row[each], currency, shown) for each in ("as_issued", "today")},
+            "difference": size(row["figure"], row["difference"], currency, shown),
         }
         for row in table.to_dict("records")
+        for shown in [places_apart(row["figure"], row)]
     ]
     columns = [
         text("quarter", "Quarter"),
