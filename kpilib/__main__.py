@@ -136,8 +136,11 @@ def issue(engagement: Path, quarter: str, out: Path) -> None:
     """Freeze the published pack as the quarter's record."""
     from kpilib import issued
 
-    record = issued.freeze(_open(engagement), quarter, out)
-    click.echo(f"Issue {record.number} of {record.quarter}: {record.folder}")
+    book = _open(engagement)
+    record = issued.freeze(book, quarter, out)
+    before = issued.unchanged_since(book.engagement, record)
+    same = f"\nData, engagement and kit are those of issue {before.number}: nothing changed since." if before else ""
+    click.echo(f"Issue {record.number} of {record.quarter}: {record.folder}{same}")
 
 
 @kpi.command()

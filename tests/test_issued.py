@@ -302,7 +302,7 @@ def test_a_deleted_row_is_a_correction(tmp_path):
     found = client.diff()
     assert moved(found) == {"corrections"}
     assert found.exact["corrections"]["accounts"] == -1
-    assert found.parts.set_index("part").loc["corrections", "what"].startswith("1 line gone")
+    assert found.parts.set_index("part").loc["corrections", "what"] == "1 line gone; worth \N{MINUS SIGN}50.00"
 
 
 def test_a_file_sorted_anew_and_written_otherwise_has_not_changed(tmp_path):
@@ -322,8 +322,20 @@ def test_a_remapped_item_is_mapping(tmp_path):
     client.change("map.csv", ("y,y", "y,x"))
     found = client.diff()
     assert moved(found) == {"mapping"}
-    assert found.parts.set_index("part").loc["mapping", "what"] == "y: y → x"
+    assert found.parts.set_index("part").loc["mapping", ["what", "lines"]].tolist() == ["y: y → x", 2]
     assert found.exact["mapping"]["accounts"] == 0
+
+
+def test_a_renamed_product_is_told_as_one_change(tmp_path):
+    client = Client(tmp_path, GRAIN, map_csv="item_id,product_id\nx,x\ny,y\nz,z\n")
+    client.once()
+    client.change("map.csv", ("y,y", "y,why"))
+    client.change("engagement.toml", ('["x", "y", "z"]', '["x", "why", "z"]'))
+    found = client.diff()
+    assert moved(found) == {"mapping", "catalogue"}
+    assert found.exact["mapping"]["mean"] == -found.exact["catalogue"]["mean"] != 0
+    told = " ".join(wording.answer(found))
+    assert "read the two parts as one, 0.0 points" in told
 
 
 def test_the_same_file_read_by_another_column_is_mapping(tmp_path):
@@ -629,7 +641,13 @@ def test_the_command_line_issues_and_explains(tmp_path, capsys):
     client = Client(tmp_path)
     client.publish()
     cli.main(["issue", str(client.path), "--quarter", QUARTER, "--out", str(client.reports)])
-    assert "Issue 1 of 2025Q4" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Issue 1 of 2025Q4" in told
+    assert "nothing changed since" not in told
+    cli.main(["issue", str(client.path), "--quarter", QUARTER, "--out", str(client.reports)])
+    told = capsys.readouterr().out
+    assert "Issue 2 of 2025Q4" in told
+    assert "those of issue 1: nothing changed since" in told
     client.change("lines.csv", ("C,y,2025-12-24,1,50", "C,y,2025-12-24,1,55"))
     cli.main(["diff", str(client.path), "--quarter", QUARTER, "--format", "json"])
     found = json.loads(capsys.readouterr().out)

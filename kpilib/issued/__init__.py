@@ -19,11 +19,24 @@ from kpilib.errors import KpiError
 from kpilib.issued import inputs, parts
 from kpilib.issued.inputs import Inputs
 from kpilib.issued.parts import KIT, Step
-from kpilib.issued.record import FIGURES, MONEY, WHOLE, Number, Record, count, figures, freeze, kit, latest, records
+from kpilib.issued.record import (
+    FIGURES,
+    MONEY,
+    WHOLE,
+    Number,
+    Record,
+    count,
+    figures,
+    freeze,
+    kit,
+    latest,
+    records,
+    unchanged_since,
+)
 from kpilib.issued.record import code as code_of
 from kpilib.measures import degree, queries
 
-__all__ = ["Diff", "Record", "diff", "freeze", "records", "restated"]
+__all__ = ["Diff", "Record", "diff", "freeze", "records", "restated", "unchanged_since"]
 
 UNEXPLAINED = "unexplained"
 NAMED = 5  # accounts

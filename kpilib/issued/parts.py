@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,17 @@ def steps(then: Inputs, now: Inputs, scratch: Path) -> Iterator[Step]:
     corrected = replace(late, evidence=evidence.corrected, accounts=accounts.corrected, opportunities=offers.corrected)
     told = (*evidence.told_corrected, *accounts.told_corrected, *offers.told_corrected, *others.corrected)
     yield Step("corrections", corrected, evidence.changed + offers.changed, told)
+    remapped = _remapped(then.grain, now.grain)
+    renamed = _lines_of(set(remapped["item_id"]), corrected)
     mapped = replace(
         corrected, evidence=evidence.read_anew, accounts=accounts.read_anew, grain=now.grain,
         opportunities=now.opportunities,
     )  # fmt: skip
     told = (
-        *_mapping(then.grain, now.grain), *evidence.told_read_anew, *accounts.told_read_anew, *offers.told_read_anew,
+        *_mapping(then.grain, now.grain, remapped), *evidence.told_read_anew, *accounts.told_read_anew,
+        *offers.told_read_anew,
     )  # fmt: skip
-    yield Step("mapping", mapped, evidence.reread + offers.reread, told)
+    yield Step("mapping", mapped, renamed + evidence.reread + offers.reread, told)
     offered = replace(
         mapped,
         evidence=evidence.proving,
@@ -116,7 +120,7 @@ class _Evidence:
             sum(each.arrived for each in data),
             sum(each.changed for each in data),
             sum(each.arrived + each.changed for each in others),
-            tuple(f"{counted(each.arrived, 'line')} arrived, worth {each.arrived_revenue:,.2f}"
+            tuple(f"{counted(each.arrived, 'line')} arrived, worth {_amount(each.arrived_revenue)}"
                   for each in data if each.arrived),
             tuple(text for each in data for text in _corrections(each)),
             tuple(f"{counted(each.arrived + each.changed, 'line')} of the same files read otherwise"
@@ -146,7 +150,7 @@ def _compared(old: Proof | None, new: Proof | None, file: Path) -> lines.Compare
 def _corrections(each: lines.Compared) -> list[str]:
     told = [f"{counted(count, 'line')} corrected in the {thing}" for thing, count in each.corrected.items()]
     told += [f"{counted(each.gone, 'line')} gone"] if each.gone else []
-    return [*told, f"worth {each.corrected_revenue:+,.2f}"] if each.corrected_revenue else told
+    return [*told, f"worth {_amount(each.corrected_revenue, '+')}"] if each.corrected_revenue else told
 
 
 @dataclass(frozen=True)
@@ -271,18 +275,38 @@ def _days(then: Inputs, now: Inputs) -> Iterator[str]:
             yield f"{name}: {then.words[name]} → {now.words[name]}"
 
 
-def _mapping(then: Table | None, now: Table | None) -> list[str]:
+def _remapped(then: Table | None, now: Table | None) -> pd.DataFrame:
+    """List the rows of a mapping that are gone (left_only) or new (right_only)."""
+    before, after = (None if each is None else pd.read_parquet(each.file).astype(str) for each in (then, now))
+    if before is None and after is None:
+        return pd.DataFrame({"item_id": [], "product_id": [], "_merge": []}, dtype=object)
+    before, after = (after if before is None else before), (before if after is None else after)
+    sides = (before.iloc[:0] if then is None else before, after.iloc[:0] if now is None else after)
+    both = sides[0].merge(sides[1], on=list(before), how="outer", indicator=True)
+    return both[both["_merge"] != "both"]
+
+
+def _mapping(then: Table | None, now: Table | None, rest: pd.DataFrame) -> list[str]:
     """Name the items that became other products."""
     if then is None or now is None:
         return [] if then is now else ["a mapping of items to products" if then is None else "no mapping any more"]
-    before, after = (pd.read_parquet(each.file).astype(str) for each in (then, now))
-    both = before.merge(after, on=list(before), how="outer", indicator=True)
-    rest = both[both["_merge"] != "both"]
     told = []
     for item, rows in rest.groupby("item_id", sort=True):
         old, new = (sorted(set(rows.loc[rows["_merge"] == side, "product_id"])) for side in ("left_only", "right_only"))
         told.append(f"{item}: {', '.join(old) or 'not mapped'} → {', '.join(new) or 'not mapped'}")
     return _few(told)
+
+
+def _lines_of(items: set[str], used: Inputs) -> int:
+    """Count the lines of evidence that speak of some items."""
+    if not items:
+        return 0
+    sold = (pq.read_table(each.file, columns=["product_id"])["product_id"].to_pandas() for each in used.evidence)
+    return sum(int(each.isin(items).sum()) for each in sold)
+
+
+def _amount(amount: Decimal, sign: str = "") -> str:
+    return f"{amount:{sign},.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _catalogue(then: Inputs, now: Inputs) -> Iterator[str]:

@@ -103,6 +103,15 @@ def records(engagement: Engagement, quarter: str | None = None) -> list[Record]:
     return sorted(found, key=lambda each: (each.quarter, each.number))
 
 
+def unchanged_since(engagement: Engagement, record: Record) -> Record | None:
+    """Find the issue before a record, where data, engagement and kit were the same; else None."""
+    before = next((each for each in records(engagement, record.quarter) if each.number == record.number - 1), None)
+    if before is None:
+        return None
+    states = [(each.state, each.kit, each.code, _hash(each.folder / "engagement.toml")) for each in (before, record)]
+    return before if states[0] == states[1] else None
+
+
 def latest(engagement: Engagement, quarter: str, number: int | None = None) -> Record:
     """Find a quarter's record, the last one unless a number is given, and check that it is as it was written.
 

@@ -47,7 +47,10 @@ def answer(found: Any, currency: str | None = None) -> list[str]:
     if not found.changed:
         changed = "; ".join(_named(row) for row in found.parts.to_dict("records") if row["what"])
         if changed:
-            return [f"{when}. None of the figures compared moved, though the inputs changed: {changed}."]
+            return [
+                f"{when}. None of the figures compared moved, though the inputs changed: {changed}.",
+                *renamed(found),
+            ]
         return [f"{when}, and its figures are the same today."]
     others = [name for name in compared(found) if name != "mean" and _differs(rows.loc[name])]
     shown = places(found)
@@ -56,6 +59,7 @@ def answer(found: Any, currency: str | None = None) -> list[str]:
         _level(when, rows.loc["mean"], shown["mean"]),
         *([f"Also moved: {told}."] if told else []),
         *largest(found, currency),
+        *renamed(found),
     ]
 
 
@@ -78,6 +82,19 @@ def largest(found: Any, currency: str | None = None) -> list[str]:
     touched = plural(row["accounts_touched"], "customer")
     moved = size(name, row[name], currency, places(found)[name])
     return [f"Most of it: {_named(row)}, {moved}{unit} over {touched}."]
+
+
+def renamed(found: Any) -> list[str]:
+    """Say that mapping and products are one change where they move penetration against each other."""
+    sizes = dict(zip(found.parts["part"], found.parts["mean"], strict=True))
+    one, other = (sizes.get(each) for each in ("mapping", "catalogue"))
+    if missing(one) or missing(other) or float(one) * float(other) >= 0:
+        return []
+    both = size("mean", float(one) + float(other), decimals=places(found)["mean"])
+    return [
+        "Which item is which product and which products there are belong together (a renamed product changes both): "
+        f"read the two parts as one, {both} points."
+    ]
 
 
 def places(found: Any) -> dict[str, int]:
