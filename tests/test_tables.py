@@ -261,6 +261,11 @@ def test_bands_say_where_they_reach():
     header, low, high = Read(tables.bands(table)).rows
     assert "Before" not in header
     assert (low[1], high[1]) == ("below 50%", "50% or more")
+    assert header[-1] == "What to do"
+    unfit = tables.bands(table.assign(action=None), ["Not made for it."])
+    assert Read(unfit).rows[1] == low[:-1]
+    assert "What to do" not in str(unfit)
+    assert "Not made for it." in str(unfit)
 
 
 def test_numbers_align_right_with_figures_of_one_width():

@@ -15,6 +15,7 @@ from kpilib.wording import apart, extreme, verdict
 from kpilib.written import (
     Row,
     are,
+    band_ranges,
     count,
     have,
     missing,
@@ -146,11 +147,14 @@ def products(by_product: pd.DataFrame) -> str:
     return told or _no_clear_change(known, "product", level)
 
 
-def bands(table: pd.DataFrame) -> str:
-    """Title the bands with the one to act on first: the lowest."""
+def bands(table: pd.DataFrame, fitting: bool = True) -> str:
+    """Title the bands with the one to act on first: the lowest; its reach alone where they do not fit the catalogue."""
     if not table["accounts"].sum():
         return "No customer is counted in any band"
     low = table.iloc[0]
+    if not fitting:
+        verb = have(low["accounts"])
+        return f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {verb} {band_ranges(table)[0]}"
     who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {are(low['accounts'])}"
     title = f"{who if low['accounts'] else 'No customer is'} in the lowest band, “{name(low['band'])}”"
     before = low.get("accounts_before")

@@ -308,8 +308,8 @@ def reconciliation(totals: pd.DataFrame, currency: str | None = None) -> Html:
     return show(table, [text("table", "Table"), *columns], "Read, used, set aside", notes)
 
 
-def bands(table: pd.DataFrame) -> Html:
-    """Show the bands (``penetration.bands``), from low to high."""
+def bands(table: pd.DataFrame, notes: Sequence[str] = ()) -> Html:
+    """Show the bands (``penetration.bands``), from low to high, with such notes as that they do not fit."""
     table = needing(table, "band", "at_least", "above", "accounts", "share")
     table["reach"] = band_ranges(table)
     return show(table, [
@@ -319,7 +319,7 @@ def bands(table: pd.DataFrame) -> Html:
         Column("share", "Share of customers, %", _share),
         Column("accounts_before", "Before", count),
         text("action", "What to do"),
-    ], "Bands")  # fmt: skip
+    ], "Bands", notes)  # fmt: skip
 
 
 def _row(row: Mapping[str, Any], columns: Sequence[Column]) -> str:

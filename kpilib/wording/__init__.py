@@ -342,8 +342,9 @@ def large_catalogue(products: int, shipped_bands: bool = True) -> str | None:
     if not shipped_bands or products <= SHIPPED_FOR:
         return None
     return (
-        f"The bands were not made for a catalogue of {count(products)} products: with more than "
-        f"{SHIPPED_FOR}, good sellers stay far below them. Read the direction, or set your own."
+        f"The shipped bands were not made for a catalogue of {count(products)} products: with more than "
+        f"{SHIPPED_FOR}, good sellers stay far below them. They only count customers here; read the direction, "
+        "or set bands of your own."
     )
 
 
