@@ -189,8 +189,11 @@ def test_the_largest_part_is_silent_where_no_group_moved_with_the_total():
     [
         ([("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, -0.04, -0.06, -0.02, 5, 0)],
          "y changed most: −4.0 points in the share of customers who have it: a clear fall"),
-        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0)], "+2.0 points in the share of customers who have it: "
-                                                "no clear change"),
+        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0)], "No product shows a clear change in the share of"),
+        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)], "y changed most: +1.0"),
+        ([("x", 0.5, -0.011, None, None, 5, 0), ("y", 0.5, -0.0112, None, None, 5, 0)],
+         "Among products, x (−1.1 points) and y (−1.1 points) changed most in the share of"),
+        ([(each, 0.5, -0.011, None, None, 5, 0) for each in "abcd"], None),
         ([("x", 0.5, 0.0, -0.01, 0.01, 5, 0)], None),
         ([("x", 0.5, None, None, None, 5, 0)], None),
     ],
@@ -198,6 +201,37 @@ def test_the_largest_part_is_silent_where_no_group_moved_with_the_total():
 def test_the_largest_product(rows, said):
     told = wording.largest_product(products(*rows))
     assert told is None if said is None else said in told
+
+
+def test_a_product_that_few_customers_moved_is_no_headline():
+    found = products(("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)).assign(n_both=[50, 500])
+    assert "y changed most: +1.0" in wording.largest_product(found)  # x: one customer; y: five
+    assert wording.largest_product(found, 6) is None
+
+
+def curve_of(n, *shares):
+    rows = [(k, now, before, n, n) for k, (now, before) in enumerate(shares, 1)]
+    return pd.DataFrame(rows, columns=["k", "share", "share_before", "n", "n_before"])
+
+
+@pytest.mark.parametrize(
+    ("table", "against", "said"),
+    [
+        (curve_of(1000, (0.9, 0.9), (0.5, 0.6)), change(-0.1, -0.2, -0.05),
+         "The share of customers with at least 2 products fell most: from 60.0% to 50.0%"),
+        (curve_of(1000, (0.9, 0.9), (0.5, 0.6)), change(-0.1, -0.2, 0.05),
+         "Half of the customers or more have at least 2 products; penetration shows no clear change"),
+        (curve_of(89, (0.9, 0.9), (80 / 89, 81 / 89)), None,
+         "Half of the customers or more have at least 2 products"),
+        (curve_of(1000, (0.9, 0.911), (0.5, 0.5), (0.034, 0.045)), None,
+         "The shares of customers with at least 1 and with at least 3 products fell most, each by 1.1 points"),
+        (curve_of(1000, (0.9, 0.92), (0.5, 0.48)), None, "Half of the customers or more have at least 2 products"),
+        (curve_of(1000, (0.9, 0.92), (0.6, 0.62), (0.3, 0.32)), None,
+         "Half of the customers or more have at least 2 products"),
+    ],
+)  # fmt: skip
+def test_the_curve_claims_no_most_on_ties_few_customers_or_chance(table, against, said):
+    assert captions.curve(table, against) == said
 
 
 @pytest.mark.parametrize(

@@ -107,16 +107,37 @@ def trend(now: Row, change: Any = None) -> str:
     return f"{level}, {moved}: {told}" if told else f"{level}, {moved}"
 
 
-def curve(table: pd.DataFrame) -> str:
-    """Title the curve with its largest change; without a before, with the typical customer."""
+def curve(table: pd.DataFrame, change: Any = None, minimum: int = 5) -> str:
+    """Title the curve with its largest change; with the typical customer where none is clear or none stands out.
+
+    Parameters
+    ----------
+    table
+        A row of ``penetration.curve`` for each k.
+    change
+        ``penetration.Change`` of the same customers: where that is not clear, no change is headlined.
+    minimum
+        The fewest customers that make a change worth a title (the engagement's ``minimum_cell``).
+    """
     both = table.dropna(subset=["share", "share_before"])
-    gap = (both["share"].astype(float) - both["share_before"].astype(float)).abs()
+    gap = both["share"].astype(float) - both["share_before"].astype(float)
     if gap.empty:
         return _typical(table)
-    most = both.iloc[int(gap.to_numpy().argmax())]
-    if rounds_away(gap.max()):
+    if rounds_away(gap.abs().max()):
         return "Customers have as many products as before"
+    if change is not None and verdict(change.low, change.high) == "no clear change":
+        return f"{_typical(table)}; penetration shows no clear change"
+    alike = both[gap.map(_read) == _read(gap.iloc[int(gap.abs().to_numpy().argmax())])]
+    most = alike.iloc[0]
+    if len(alike) > 2 or set(alike["share"] > alike["share_before"]) == {True, False} or _by_few(most, minimum):
+        return _typical(table)
     verb = "rose" if most["share"] > most["share_before"] else "fell"
+    if len(alike) > 1:
+        first, last = alike["k"]
+        return (
+            f"The shares of customers with at least {count(first)} and with at least {plural(last, 'product')} "
+            f"{verb} most, each by {_read(gap.loc[most.name])} points"
+        )
     return (
         f"The share of customers with at least {plural(most['k'], 'product')} {verb} most: "
         f"from {per_cent(most['share_before'])} to {per_cent(most['share'])}"
@@ -185,6 +206,20 @@ def reconciliation(totals: pd.DataFrame, currency: str | None = None) -> str:
     worth = f", {money(sum(amounts), currency)} of revenue," if amounts else ""
     share = per_cent(aside / read)
     return f"{count(aside)} of {plural(read, 'row')} ({share}){worth} {are(aside)} set aside"
+
+
+def _read(gap: float) -> str:
+    """Write the size of a difference as a reader sees it."""
+    return points(abs(gap)).lstrip("+")
+
+
+def _by_few(most: pd.Series, minimum: int) -> bool:
+    """Tell whether fewer customers than are worth a title make a change of the curve; unknown is not few."""
+    shares, n = ("share", "share_before"), ("n", "n_before")
+    if not set(n) <= set(most.index):
+        return False
+    now, before = (float(most[share]) * float(most[each]) for share, each in zip(shares, n, strict=True))
+    return round(abs(now - before), 6) < minimum
 
 
 def _typical(table: pd.DataFrame) -> str:

@@ -229,19 +229,48 @@ def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
     )
 
 
-def largest_product(by_product: pd.DataFrame) -> str | None:
-    """Name the product whose share of customers changed most; nothing where none did."""
+def largest_product(by_product: pd.DataFrame, minimum: int = 5) -> str | None:
+    """Name the product whose share of customers changed most, or the few that tie; say so where none changed clearly.
+
+    Nothing is said where no share changed, where more than three tie, and of a change that fewer than ``minimum``
+    customers make (the engagement's ``minimum_cell``).
+    """
     changed = by_product.dropna(subset=["change"])
-    changed = changed.assign(size=changed["change"].astype(float).abs())
-    changed = changed[~changed["size"].map(rounds_away).astype(bool)]
+    changed = changed[~changed["change"].map(rounds_away).astype(bool)]
+    judged = [verdict(low, high) for low, high in zip(changed["low"], changed["high"], strict=True)]
+    if any(judged):
+        changed = changed[[each.startswith("a clear") for each in judged]]
+        if changed.empty:
+            return "No product shows a clear change in the share of customers who have it."
+    changed = changed[_by_enough(changed, minimum)]
     if changed.empty:
         return None
-    most = extreme(changed, "size", 1)
+    most = _most(changed)
+    if len(most) > 3:
+        return None
+    if len(most) > 1:
+        each = several(f"{name(row.product_id, most=30)} ({points(row.change)} points)" for row in most.itertuples())
+        return f"Among products, {each} changed most in the share of customers who have them."
+    only = most.iloc[0]
     return (
-        f"Among products, {name(most['product_id'], most=48)} changed most: "
-        f"{points(most['change'])} points in the share of customers who have it"
-        f"{_clear(most['change'], most['low'], most['high'])}."
+        f"Among products, {name(only['product_id'], most=48)} changed most: "
+        f"{points(only['change'])} points in the share of customers who have it"
+        f"{_clear(only['change'], only['low'], only['high'])}."
     )
+
+
+def _by_enough(changed: pd.DataFrame, minimum: int) -> pd.Series:
+    """Tell which changes so many customers make, on balance; where their number is unknown, all."""
+    if "n_both" not in changed:
+        return pd.Series(True, index=changed.index)
+    customers = changed["change"].astype(float).abs() * changed["n_both"].astype(float)
+    return customers.round(6) >= minimum
+
+
+def _most(changed: pd.DataFrame) -> pd.DataFrame:
+    """Keep the largest changes: one, or those that read alike."""
+    read = changed["change"].map(_size)
+    return changed[read == _size(extreme(changed.assign(size=changed["change"].abs()), "size", 1)["change"])]
 
 
 def extreme(table: pd.DataFrame, column: str, sign: int) -> pd.Series:
