@@ -332,6 +332,11 @@ def test_bars_of_products_stand_on_zero():
     assert axes.get_xlim()[0] == 0
 
 
+def test_the_change_of_products_names_its_basis():
+    told = words(figures.products(stocked(3).assign(change=[0.01, 0.02, 0.0]), *HEAD))
+    assert "change, points, who\ncould buy both times" in told
+
+
 def test_a_product_nobody_could_buy_has_no_rate():
     table = stocked(3).assign(possible=[0, 10, 10], attach_rate=[None, 0.5, 0.6])
     assert "nobody could buy it" in words(figures.products(table, *HEAD))

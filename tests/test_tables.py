@@ -105,6 +105,12 @@ def test_products_run_from_the_most_widely_held_and_end_with_the_undefined():
     assert rows[0][header.index("Revenue of the quarter, USD")] == "1,234,567.90"
 
 
+def test_the_change_of_a_product_names_whose_it_is_for_before_and_now_are_of_all():
+    table = product_table(["a"]).assign(attach_rate=0.585, attach_before=0.602, change=-0.012, n_both=80)
+    header, row = Read(tables.products(table)).rows
+    assert row[header.index("Change, points, of who could buy both times")] == "−1.2"
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_names_are_text_whatever_they_hold(hostile):
     shown = [

@@ -188,11 +188,11 @@ def test_the_largest_part_is_silent_where_no_group_moved_with_the_total():
     ("rows", "said"),
     [
         ([("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, -0.04, -0.06, -0.02, 5, 0)],
-         "y changed most: −4.0 points in the share of customers who have it: a clear fall"),
-        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0)], "No product shows a clear change in the share of"),
-        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)], "y changed most: +1.0"),
+         "y changed most of all products, by −4.0 points in the share who have it: a clear fall"),
+        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0)], "no product shows a clear change in the share who have it."),
+        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)], "y changed most of all"),
         ([("x", 0.5, -0.011, None, None, 5, 0), ("y", 0.5, -0.0112, None, None, 5, 0)],
-         "Among products, x (−1.1 points) and y (−1.1 points) changed most in the share of"),
+         "Among customers counted both times, x (−1.1 points) and y (−1.1 points) changed most of all products"),
         ([(each, 0.5, -0.011, None, None, 5, 0) for each in "abcd"], None),
         ([("x", 0.5, 0.0, -0.01, 0.01, 5, 0)], None),
         ([("x", 0.5, None, None, None, 5, 0)], None),
@@ -205,7 +205,7 @@ def test_the_largest_product(rows, said):
 
 def test_a_product_that_few_customers_moved_is_no_headline():
     found = products(("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)).assign(n_both=[50, 500])
-    assert "y changed most: +1.0" in wording.largest_product(found)  # x: one customer; y: five
+    assert "y changed most of all products, by +1.0" in wording.largest_product(found)  # x: one customer; y: five
     assert wording.largest_product(found, 6) is None
 
 

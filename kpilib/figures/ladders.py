@@ -267,7 +267,7 @@ def _product_columns(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
     entries = [("now", block(NOW))]
     if np.isfinite(floats(shown, "change")).any():
         texts = [(points(row["change"]), tone(row.get("low"), row.get("high"))) if row else "" for row in rows]
-        grid.column(page, 6.95, "change, points", texts, weight="bold")
+        grid.column(page, 6.95, "change, points, who\ncould buy both times", texts, weight="bold")
         entries.append(("before", {**dot(BEFORE), "marker": "|", "markersize": 10, "mew": 2}))
     if np.isfinite(floats(shown, "lapsing")).any():
         grid.column(page, 7.95, "at risk", [count(row["lapsing"]) if row else "" for row in rows])

@@ -182,7 +182,7 @@ def products(by_product: pd.DataFrame, currency: str | None = None) -> Html:
         Column("held", "Have it", count),
         Column("attach_rate", "Have it, %", _share),
         Column("attach_before", "Before, %", _share),
-        Column("change", "Change, points", points),
+        Column("change", "Change, points, of who could buy both times", points),
         Column("low", "95% interval from", points),
         Column("high", "to", points),
         Column("n_both", "Could buy it both times (n)", count),

@@ -241,7 +241,7 @@ def largest_product(by_product: pd.DataFrame, minimum: int = 5) -> str | None:
     if any(judged):
         changed = changed[[each.startswith("a clear") for each in judged]]
         if changed.empty:
-            return "No product shows a clear change in the share of customers who have it."
+            return "Among customers counted both times, no product shows a clear change in the share who have it."
     changed = changed[_by_enough(changed, minimum)]
     if changed.empty:
         return None
@@ -250,11 +250,11 @@ def largest_product(by_product: pd.DataFrame, minimum: int = 5) -> str | None:
         return None
     if len(most) > 1:
         each = several(f"{name(row.product_id, most=30)} ({points(row.change)} points)" for row in most.itertuples())
-        return f"Among products, {each} changed most in the share of customers who have them."
+        return f"Among customers counted both times, {each} changed most of all products in the share who have them."
     only = most.iloc[0]
     return (
-        f"Among products, {name(only['product_id'], most=48)} changed most: "
-        f"{points(only['change'])} points in the share of customers who have it"
+        f"Among customers counted both times, {name(only['product_id'], most=48)} changed most of all products, "
+        f"by {points(only['change'])} points in the share who have it"
         f"{_clear(only['change'], only['low'], only['high'])}."
     )
 
