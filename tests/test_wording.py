@@ -132,6 +132,24 @@ def test_the_plan(more, said):
     assert said in wording.plan(row(**more))
 
 
+@given(st.floats(0.01, 0.99), st.floats(-0.3, 0.3))
+def test_where_a_readers_subtraction_gives_another_change_it_says_so(now, difference):
+    before = now - difference
+    read = Decimal(f"{100 * now:.1f}") - Decimal(f"{100 * before:.1f}")
+    told = wording.apart(difference, now)
+    shown = re.match(r"([\d.]+) points", told)
+    if shown and abs(difference) >= 0.0005:
+        assert ("before rounding" in told) == (abs(read) != Decimal(shown[1]))
+
+
+def test_rounded_parts_are_told_in_title_and_sentence():
+    now, found = row(mean=0.3702), change(-0.0044, -0.02, 0.01)
+    assert "0.4 points (before rounding) less than" in captions.trend(now, found)
+    assert "0.4 points (before rounding) less than" in wording.answer(now, [found])[1]
+    assert "before rounding" not in captions.trend(row(mean=0.3706), change(-0.0044, -0.02, 0.01))
+    assert "4.6 points (before rounding) below" in wording.plan(row(mean=0.3746, plan=0.42049))
+
+
 def test_customers_we_had_both_times_are_told_where_they_tell_another_story():
     same = {"same_accounts_n": 2300, "same_accounts": -0.01, "same_low": -0.02, "same_high": -0.001}
     told = wording.answer(row(), [change(**same)])

@@ -103,7 +103,7 @@ def trend(now: Row, change: Any = None) -> str:
     if change is None or missing(change.points):
         return f"{level} at the end of {quarter(now['quarter'])}"
     told = "" if rounds_away(change.points, 2) else verdict(change.low, change.high)
-    moved = f"{apart(change.points)} in {quarter(change.against)}"
+    moved = f"{apart(change.points, now['mean'])} in {quarter(change.against)}"
     return f"{level}, {moved}: {told}" if told else f"{level}, {moved}"
 
 

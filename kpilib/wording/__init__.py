@@ -64,7 +64,7 @@ def answer(now: Row, changes: Sequence[Any], *reasons: str | None) -> list[str]:
     reasons
         Such as :func:`largest_part` and :func:`largest_product`.
     """
-    told = [moved(change) for change in changes] or [moved(None)]
+    told = [moved(change, now["mean"]) for change in changes] or [moved(None)]
     same = same_customers(changes[0]) if changes and _another_story(changes[0]) else None
     return said(stands(now), provisional(now), *dict.fromkeys(told), same, plan(now), *reasons)
 
@@ -149,33 +149,37 @@ def verdict(low: float | None, high: float | None) -> str:
     return "a clear rise" if low > 0 else "a clear fall" if high < 0 else "no clear change"
 
 
-def apart(difference: float) -> str:
-    """Say how far a share is from the one it is compared with.
+def apart(difference: float, share: float | None = None) -> str:
+    """Say how far a share is from the one it is compared with; given the share, that a reader's own sum would differ.
 
     Example
     -------
     >>> apart(0.021), apart(-0.0004), apart(0.0)
     ('2.1 points more than', '0.04 points less than', 'practically the same as')
+    >>> apart(-0.0044, 0.3702)  # 37.5 to 37.0
+    '0.4 points (before rounding) less than'
     """
     if rounds_away(difference, 2):
         return "practically the same as"
-    return f"{_size(difference)} points {'more' if difference > 0 else 'less'} than"
+    return f"{_size(difference)} points{_unrounded(difference, share)} {'more' if difference > 0 else 'less'} than"
 
 
-def moved(change: Any) -> str:
+def moved(change: Any, mean: float | None = None) -> str:
     """Say how penetration changed against an earlier quarter, and whether that is clear.
 
     Parameters
     ----------
     change
         ``penetration.Change``: against (quarter), points, low, high (shares); or None.
+    mean
+        Where penetration stands (0-1), to warn where a subtraction of rounded figures gives another change.
     """
     if change is None or missing(change.points):
         known = change is not None and not missing(change.against)
         earlier = f"figure for {quarter(change.against)}" if known else "earlier quarter"
         return f"There is no complete {earlier} to compare with."
     clear = _clear(change.points, change.low, change.high)
-    return f"That is {apart(change.points)} at the end of {quarter(change.against)}{clear}."
+    return f"That is {apart(change.points, mean)} at the end of {quarter(change.against)}{clear}."
 
 
 def same_customers(change: Any) -> str | None:
@@ -205,7 +209,8 @@ def plan(now: Row) -> str:
     gap = float(now["mean"]) - float(now["plan"])
     if rounds_away(gap, 2):
         return f"{aim}, and it is met to the digit."
-    return f"{aim}: penetration is {_size(gap)} points {'above' if gap > 0 else 'below'} it."
+    unrounded = _unrounded(gap, now["mean"])
+    return f"{aim}: penetration is {_size(gap)} points{unrounded} {'above' if gap > 0 else 'below'} it."
 
 
 def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
@@ -459,6 +464,15 @@ def _another_story(change: Any) -> bool:
         return False
     clear = verdict(change.low, change.high)
     return points(change.points) != points(change.same_accounts) or clear != verdict(change.same_low, change.same_high)
+
+
+def _unrounded(difference: float, share: float | None) -> str:
+    """Warn where shares rounded to print are not as far apart as the difference that is printed."""
+    if missing(share) or rounds_away(difference):
+        return ""
+    printed = [round(float(f"{100 * each:.1f}"), 1) for each in (float(share), float(share) - float(difference))]
+    same = f"{printed[0] - printed[1]:.1f}" == f"{100 * float(difference):.1f}"
+    return "" if same else " (before rounding)"
 
 
 def _size(difference: float) -> str:
