@@ -69,10 +69,12 @@ def _read(card: Card, book: Book, quarter: str, value: float) -> str:
     """Read a figure by its bands, or say why they do not hold for it."""
     products = penetration.products_on_sale(book, quarter)
     try:
-        return say.placed(library.placed(card.id, value, book.engagement, products))
+        sources = {each.name: each.source for each in card.bands}
+        return say.placed(library.placed(card.id, value, book.engagement, products), sources)
     except DataError as error:
         return str(error)
 
 
 def _answer(book: Book, quarter: str, question: str) -> str:
-    return say.answered(question, diagnostics.ask(book, quarter, question))
+    evidence = [each.kind for each in book.engagement.evidence]
+    return say.answered(question, diagnostics.ask(book, quarter, question), evidence)

@@ -190,7 +190,10 @@ def test_the_index_needs_opportunities_and_says_so(book):
     assert (told.value, told.n, told.lacking) == (0.5, 2, None)
     client = book(NOW, products="xy", opportunities=offers)
     sentences = appendix.tell(kpis.card("account_penetration_index"), client).sentences
-    assert "Read by its bands: at the baseline or above (baseline); strong (three steps)." in sentences
+    assert (
+        "Two sets of bands read it: “baseline” (the KPI's page in a public KPI library) as at the baseline or above; "
+        "“three steps” (the same publisher, at another time) as strong."
+    ) in sentences
     assert told.parts[0][1] == pytest.approx(1 / 3)  # of Ax, Ay and Bx, one has a record
     engaged = book(NOW, products="xy", engagement={"index_reading": "engaged"})
     found = figures_of.figure(engaged, "account_penetration_index", "2025Q1")
@@ -219,6 +222,48 @@ def test_questions_are_answered_from_the_data(book):
     assert answers["Were customers with little offered more at all, or is it not possible for them?"] is None
     first = dict(appendix.tell(card, small, "2025Q1").answers)
     assert first["Is like compared with like?"] == say.UNANSWERED
+
+
+def attach(*rows):
+    return pd.DataFrame(rows, columns=["product_id", "change", "low", "high"])
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (attach(("x", 0.1, -0.1, 0.3), ("gone", None, None, None)), "No product rose or fell clearly."),
+        (attach(("x", 0.1, 0.05, 0.15), ("y", 0.0, -0.1, 0.1), ("gone", None, None, None)),
+         "1 product rose clearly and none fell clearly, of 2 products that could be bought both times."),
+        (attach(("x", -0.1, -0.15, -0.05)), "No product rose clearly and 1 fell clearly, of 1 product that could"),
+        (attach(("x", 0.1, None, None)), "Whether any product rose or fell clearly cannot be told."),
+        (attach(("x", 0.0, -0.1, 0.1)), "No product moved."),
+    ],
+)  # fmt: skip
+def test_products_that_moved_are_counted_of_those_that_could_be_bought_both_times(table, said):
+    told = say.products(table)
+    assert said in told
+    assert not re.search(r"\b0 (products|fell)", told)
+
+
+@pytest.mark.parametrize(
+    ("joined", "lost", "said"),
+    [(0, 0, "3 customers are counted: the same as at the end of Q1 2025."),
+     (1, 0, "1 is new and none is no longer counted."), (0, 2, "none is new and 2 are no longer counted.")],
+)  # fmt: skip
+def test_who_came_and_went_is_told_without_noughts(joined, lost, said):
+    assert said in say.base(diagnostics.Base("2025Q1", 3, 3 - joined + lost, joined, lost))
+
+
+def test_contracts_are_not_said_to_lapse_nor_called_unanswerable():
+    assert say.answered("lapsing", None, ["subscriptions"]) == say.UNTIL_THEIR_END
+    assert say.answered("lapsing", None, ["snapshot"]) == say.UNANSWERED
+    assert say.answered("carriers", None, ["subscriptions"]) == say.UNANSWERED
+
+
+def test_a_figure_at_a_limit_is_called_what_the_bands_call_it():
+    warnings = " ".join(kpis.card("account_penetration_index").risk_warnings)
+    told = int(re.search(r"(\d+)% of opportunities won is strong", warnings)[1])
+    assert dict(kpis.placed("account_penetration_index", told / 100))["three steps"] == "strong"
 
 
 def test_who_joined_and_left(book):

@@ -265,7 +265,7 @@ def test_the_curve_claims_no_most_on_ties_few_customers_or_chance(table, against
         (wording.nothing_possible(row(nothing_possible=2)), "2 customers could buy nothing and are left"),
         (wording.come_and_gone(row(lost=None, joined=None)), None),
         (wording.come_and_gone(row(lost=1, joined=0)),
-         "1 customer is no longer counted and 0 are new"),
+         "1 customer is no longer counted and none is new"),
         (wording.come_and_gone(row(lost=112, joined=1)),
          "112 customers are no longer counted and 1 is new"),
         (wording.small_groups(PARTS.head(3)), None),

@@ -345,9 +345,11 @@ def come_and_gone(now: Row) -> str | None:
     lost, joined = now["lost"], now["joined"]
     if missing(lost) or missing(joined) or not lost + joined:
         return None
+    gone = plural(lost, "customer") if lost else "no customer"
+    new = count(joined) if joined else "none"
     return (
-        f"Since the last quarter, {plural(lost, 'customer')} {are(lost)} no longer counted and "
-        f"{count(joined)} {are(joined)} new: who is counted moves the average too."
+        f"Since the last quarter, {gone} {are(lost or 1)} no longer counted and "
+        f"{new} {are(joined or 1)} new: who is counted moves the average too."
     )
 
 

@@ -5,15 +5,29 @@ The functions after :func:`figure` take what the function of the same name in ``
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from kpilib import wording
 from kpilib.wording.revenue import span
-from kpilib.written import MINUS, are, count, missing, name, per_cent, plural, points, quarter, several, upper
+from kpilib.written import (
+    MINUS,
+    are,
+    count,
+    missing,
+    name,
+    per_cent,
+    plural,
+    points,
+    quarter,
+    rounds_away,
+    several,
+)
 
 UNANSWERED = "These data cannot answer it."
+UNTIL_THEIR_END = "Contracts are counted until their end; nothing is known of what will not be renewed."
 STATES = {
     "pipeline": "are being offered",
     "lost offer": "were offered and lost",
@@ -77,21 +91,33 @@ def in_bands(bands: pd.DataFrame) -> str:
     return f"By band: {', '.join(each)}."
 
 
-def placed(sets: list[tuple[str, str]]) -> str:
-    """Say how bands read a figure.
+def placed(sets: list[tuple[str, str]], sources: Mapping[str, str] | None = None) -> str:
+    """Say how bands read a figure, each set with where it comes from where there are several.
 
     Example
     -------
-    >>> placed([("baseline", "below the baseline"), ("three steps", "moderate")])
-    'Read by its bands: below the baseline (baseline); moderate (three steps).'
+    >>> placed([("published", "moderate")])
+    'Read by its bands: moderate (published).'
+    >>> placed([("baseline", "below it"), ("steps", "moderate")], {"baseline": "one page", "steps": "a book"})
+    'Two sets of bands read it: “baseline” (one page) as below it; “steps” (a book) as moderate.'
     """
-    return f"Read by its bands: {'; '.join(f'{name(band)} ({name(each)})' for each, band in sets)}."
+    if len(sets) == 1:
+        return f"Read by its bands: {'; '.join(f'{name(band)} ({name(each)})' for each, band in sets)}."
+    number = "Two" if len(sets) == 2 else count(len(sets))
+    known = sources or {}
+    each = [f"“{name(one)}”{f' ({name(known[one])})' if one in known else ''} as {name(band)}" for one, band in sets]
+    return f"{number} sets of bands read it: {'; '.join(each)}."
 
 
-def answered(question: str, found: Any) -> str:
-    """Answer a diagnostic question from what the data say, or say that they cannot."""
+def answered(question: str, found: Any, evidence: Sequence[str] = ()) -> str:
+    """Answer a diagnostic question from what the data say, or say that they cannot.
+
+    ``evidence`` lists the kinds that prove a holding; contracts that run to an end have no reordering that lapses.
+    """
     tell = _TOLD.get(question)
     told = tell(found) if tell is not None and found is not None else None
+    if told is None and question == "lapsing" and "subscriptions" in evidence:
+        return UNTIL_THEIR_END
     return told or UNANSWERED
 
 
@@ -116,10 +142,13 @@ def base(found: Any) -> str:
     >>> base(Found(against="2025Q1", accounts=103, before=100, joined=5, lost=2))
     '103 customers are counted, against 100 at the end of Q1 2025: 5 are new and 2 are no longer counted.'
     """
+    now = f"{plural(found.accounts, 'customer')} {are(found.accounts)} counted"
+    if not found.joined and not found.lost:
+        return f"{now}: the same as at the end of {quarter(found.against)}."
+    joined, lost = (f"{count(each) if each else 'none'} {are(each or 1)}" for each in (found.joined, found.lost))
     return (
-        f"{plural(found.accounts, 'customer')} {are(found.accounts)} counted, against {count(found.before)} at the end "
-        f"of {quarter(found.against)}: {count(found.joined)} {are(found.joined)} new and {count(found.lost)} "
-        f"{are(found.lost)} no longer counted."
+        f"{now}, against {count(found.before)} at the end of {quarter(found.against)}: {joined} new and "
+        f"{lost} no longer counted."
     )
 
 
@@ -141,13 +170,21 @@ def carriers(found: Any) -> str:
 
 def products(found: pd.DataFrame) -> str | None:
     """Name the product that moved most, and how many rose and fell clearly."""
-    most = wording.largest_product(found)
-    if most is None:
+    moved = found.dropna(subset=["change"])
+    if moved["change"].map(rounds_away).all():
         return "No product moved."
-    rose, fell = int((found["low"] > 0).sum()), int((found["high"] < 0).sum())
-    return (
-        f"{most} {upper(plural(rose, 'product'))} rose clearly and {count(fell)} fell clearly, of {count(len(found))}."
-    )
+    rose, fell = int((moved["low"] > 0).sum()), int((moved["high"] < 0).sum())
+    most = wording.largest_product(found)
+    if rose or fell:
+        rising = plural(rose, "product") if rose else "No product"
+        falling = count(fell) if fell else "none"
+        both = plural(len(moved), "product")
+        told = f"{rising} rose clearly and {falling} fell clearly, of {both} that could be bought both times."
+    elif moved["low"].notna().any():
+        return "No product rose or fell clearly."
+    else:
+        told = "Whether any product rose or fell clearly cannot be told."
+    return " ".join(wording.said(most, told))
 
 
 def lapsing(found: Any) -> str:
