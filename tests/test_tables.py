@@ -151,8 +151,9 @@ def test_accounts_bring_their_attributes_and_drop_what_the_client_has_not():
     header, row = Read(tables.accounts(who(), "EUR")).rows
     cells = dict(zip(header, row, strict=True))
     assert list(cells) == ["Customer", "Name", "Has", "Could buy", "Share, %", "Revenue, EUR", "At risk",
-                           "Could buy, does not have", "region"]  # fmt: skip
+                           "Could buy, does not have", "Region"]  # fmt: skip
     assert cells["Name"] == "Smith & Sons"
+    assert "Household size" in Read(tables.accounts(who(household_size="2"))).rows[0]
     assert cells["Revenue, EUR"] == "−12.50"
 
 

@@ -277,6 +277,7 @@ def test_the_curve_claims_no_most_on_ties_few_customers_or_chance(table, against
         (wording.large_catalogue(18, shipped_bands=False), None),
         (wording.undated([]), None),
         (wording.undated(["income"]), "Income has no dates: its latest values apply"),
+        (wording.undated(["household_size"]), "Household size has no dates"),
         (wording.undated(["income", "age"]), "Income and age have no dates: their latest values apply"),
         (wording.all_possible(2), None),
         (wording.all_possible(0), "every product counts as possible for every customer"),
@@ -383,7 +384,9 @@ def test_the_definition_box_says_who_is_counted_and_what_counts():
 
 def test_a_note_says_who_is_counted_and_who_is_left_out():
     note = wording.counted(row(n=9, nothing_possible=1), "eligible", 12)
-    assert note.startswith("n = 9 customers: customers on file who could buy at least one product.")
+    assert note.startswith(
+        "n = 9 customers at the end of Q4 2017: customers on file who could buy at least one product."
+    )
     assert note.endswith("1 customer could buy nothing and is left out of the average.")
 
 
@@ -415,6 +418,16 @@ def controls(*rows):
 )  # fmt: skip
 def test_whether_the_data_can_carry_it(sentence, said):
     assert sentence is None if said is None else said in sentence
+
+
+@pytest.mark.parametrize(
+    ("plan", "mean", "note"),
+    [(0.6, 0.55, "Q4 2017: we are 5.0 points below"), (0.5, 0.55, "Q4 2017: we are 5.0 points above"),
+     (0.55, 0.55, "Q4 2017: met"), (0.5, None, "Q4 2017")],
+)  # fmt: skip
+def test_the_headline_of_the_plan_tells_the_distance(plan, mean, note):
+    shown = {each["label"]: each["note"] for each in captions.cards(row(mean=mean, plan=plan), [])}
+    assert shown["Plan"] == note
 
 
 def test_headline_figures_leave_out_what_is_not_there():

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.errors import KpiError, near
-from kpilib.wording import apart, extreme, verdict
+from kpilib.wording import apart, extreme, from_plan, verdict
 from kpilib.written import (
     Row,
     are,
@@ -82,7 +82,9 @@ def cards(now: Row, changes: Sequence[Any], currency: str | None = None) -> list
         told = verdict(each.low, each.high)
         found.append(_card(f"Change on {quarter(each.against)}", points(each.points, " points"), told))
     if not missing(now.get("plan")):
-        found.append(_card("Plan", per_cent(now["plan"]), quarter(now["quarter"])))
+        distance = from_plan(now)
+        told = {"": "", "met": ": met"}.get(distance, f": we are {distance}")
+        found.append(_card("Plan", per_cent(now["plan"]), quarter(now["quarter"]) + told))
     if not missing(now.get("multi")):
         found.append(_card("Two products or more", per_cent(now["multi"]), "of customers"))
     if not missing(now.get("revenue_quarter")):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from kpilib.wording import spaced
 from kpilib.written import (
     NOTHING,
     band_ranges,
@@ -210,7 +211,7 @@ def accounts(who: pd.DataFrame, currency: str | None = None) -> Html:
         Column("missing", "Could buy, does not have", _few, "kpi-text"),
     ]
     known = {column.field for column in (*first, *last)}
-    own = [text(each, name(each)) for each in table if each not in known]
+    own = [text(each, upper(spaced(each))) for each in table if each not in known]
     order = ["Products that most others have come first."]
     return show(table, [*first, *last, *own], "Customers to look at", order)
 

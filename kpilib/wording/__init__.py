@@ -206,11 +206,25 @@ def plan(now: Row) -> str:
     aim = f"The plan for {when} was {per_cent(now['plan'])}"
     if missing(now["mean"]):
         return f"{aim}; there is no penetration to hold against it."
+    if rounds_away(float(now["mean"]) - float(now["plan"]), 2):
+        return f"{aim}, and it is met to the digit."
+    return f"{aim}: penetration is {from_plan(now)} it."
+
+
+def from_plan(now: Row) -> str:
+    """Say how far penetration is from plan; nothing where either is not known.
+
+    Example
+    -------
+    >>> from_plan({"mean": 0.37, "plan": 0.42}), from_plan({"mean": 0.42, "plan": 0.42}), from_plan({"mean": 0.4})
+    ('5.0 points below', 'met', '')
+    """
+    if missing(now.get("plan")) or missing(now["mean"]):
+        return ""
     gap = float(now["mean"]) - float(now["plan"])
     if rounds_away(gap, 2):
-        return f"{aim}, and it is met to the digit."
-    unrounded = _unrounded(gap, now["mean"])
-    return f"{aim}: penetration is {_size(gap)} points{unrounded} {'above' if gap > 0 else 'below'} it."
+        return "met"
+    return f"{_size(gap)} points{_unrounded(gap, now['mean'])} {'above' if gap > 0 else 'below'}"
 
 
 def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
@@ -228,7 +242,7 @@ def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
         return None
     most = extreme(parts, "contribution", sign)
     return (
-        f"By {name(by)}, {name(most['group'], most=48)} holds the largest part of the "
+        f"By {spaced(by)}, {name(most['group'], most=48)} holds the largest part of the "
         f"{'rise' if sign > 0 else 'fall'} among customers we had both times: "
         f"{points(most['contribution'])} of {points(change.same_accounts)} points."
     )
@@ -288,11 +302,11 @@ def counted(now: Row, base: str, months: int) -> str:
 
     Example
     -------
-    >>> print(counted({"as_of": "2017-12-31", "n": 9, "nothing_possible": 0}, "all", 12))
-    n = 9 customers: all customers on file.
+    >>> print(counted({"quarter": "2017Q4", "as_of": "2017-12-31", "n": 9, "nothing_possible": 0}, "all", 12))
+    n = 9 customers at the end of Q4 2017: all customers on file.
     """
-    who = COUNTED[base].format(months=months, day=day(now["as_of"]))
-    return " ".join(said(f"n = {plural(now['n'], 'customer')}: {who}.", nothing_possible(now)))
+    who, customers = COUNTED[base].format(months=months, day=day(now["as_of"])), plural(now["n"], "customer")
+    return " ".join(said(f"n = {customers} at the end of {quarter(now['quarter'])}: {who}.", nothing_possible(now)))
 
 
 def definition(
@@ -391,6 +405,17 @@ def own_bands(segments: int) -> str | None:
     return "Some customers are measured against bands of their own; the limits shown are those of all others."
 
 
+def spaced(attribute: str) -> str:
+    """Write the name of a column as words.
+
+    Example
+    -------
+    >>> spaced("household_size")
+    'household size'
+    """
+    return name(" ".join(attribute.split("_")))
+
+
 def no_groups(groups: int) -> list[str]:
     """Say that there is nothing to compare, where the engagement names no attribute."""
     return [] if groups else ["The engagement names no attribute of customers to compare by."]
@@ -401,7 +426,8 @@ def undated(attributes: Sequence[str]) -> str | None:
     if not attributes:
         return None
     its = "its" if len(attributes) == 1 else "their"
-    return f"{upper(several(attributes))} {have(len(attributes))} no dates: {its} latest values apply to all quarters."
+    named = upper(several(map(spaced, attributes)))
+    return f"{named} {have(len(attributes))} no dates: {its} latest values apply to all quarters."
 
 
 def all_possible(rules: int) -> str | None:

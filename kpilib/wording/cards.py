@@ -165,7 +165,7 @@ def catalogue(found: Any) -> str:
 def carriers(found: Any) -> str:
     """Name the group that carries the change, where it is clear enough to be shared out."""
     told = wording.largest_part(found.rows, found.by, found.change)
-    return told or f"No clear change to share out among the groups of {name(found.by)}."
+    return told or f"No clear change to share out among the groups of {wording.spaced(found.by)}."
 
 
 def products(found: pd.DataFrame) -> str | None:
