@@ -338,7 +338,7 @@ def test_caveats(sentence, said):
          "786 customers (94.0%) are in the lowest band, “low”; before, 812"),
         (captions.bands(pd.DataFrame({"band": ["low", "high"], "at_least": [None, 50], "above": None,
                                       "accounts": [2, 1], "share": [2 / 3, 1 / 3]}), fitting=False),
-         "2 customers (66.7%) have below 50%"),
+         "2 customers (66.7%) have below 50% of what they could buy"),
         (captions.bands(pd.DataFrame({"band": ["low"], "accounts": [0], "share": [None]})),
          "No customer is counted in any band"),
         (captions.months(pd.DataFrame({"month": ["2017-01", "2017-02"], "flagged": False})),

@@ -176,8 +176,8 @@ def bands(table: pd.DataFrame, fitting: bool = True) -> str:
         return "No customer is counted in any band"
     low = table.iloc[0]
     if not fitting:
-        verb = have(low["accounts"])
-        return f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {verb} {band_ranges(table)[0]}"
+        who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {have(low['accounts'])}"
+        return f"{who} {band_ranges(table)[0]} of what {'it' if low['accounts'] == 1 else 'they'} could buy"
     who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {are(low['accounts'])}"
     title = f"{who if low['accounts'] else 'No customer is'} in the lowest band, “{name(low['band'])}”"
     before = low.get("accounts_before")

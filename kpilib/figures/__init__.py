@@ -65,7 +65,8 @@ def trend(by_quarter: pd.DataFrame, bands: pd.DataFrame | None, title: str, subt
     low, high = marks.cut(lines[["now", "before", "plan"]].to_numpy(float))
     begins = f" The vertical axis is cut: it begins at {per_cent(low, 0)}." if low else ""
     page = Page(title, subtitle, note + begins, 3.6 if lines["now"].count() > 1 else 2.6)
-    right = WIDTH - (1.3 if lines[["before", "plan"]].isna().all(axis=None) else 2.4)
+    alone = lines[["before", "plan"]].isna().all(axis=None)
+    right = WIDTH - (2.4 if not alone else 0.3 if bands is None else 1.3)  # room for what is named at the right
     axes = page.panel(0.55, right, 0.48, 0.5 if lines["now"].isna().any() else 0.2)
     slot = marks.time_axis(axes, list(lines["label"]), right - 0.55)
     marks.value_axis(axes, low, high)
