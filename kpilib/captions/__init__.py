@@ -254,8 +254,10 @@ def _no_clear_change(table: pd.DataFrame, thing: str, level: str) -> str:
 
 
 def _first_and_last(table: pd.DataFrame, names: str, field: str) -> str:
-    top, bottom = (extreme(table, field, sign) for sign in (1, -1))
-    best = f"{name(top[names], most=48)} leads with {per_cent(top[field])}"
-    if top[field] == bottom[field]:
-        return best
-    return f"{best}, {name(bottom[names], most=48)} is last with {per_cent(bottom[field])}"
+    top, bottom = (per_cent(extreme(table, field, sign)[field]) for sign in (1, -1))
+    read = table[field].map(per_cent)
+    first, last = table.loc[read == top, names], table.loc[read == bottom, names]
+    if top == bottom and len(table) > 1:
+        return f"all have {top}"
+    best = f"{several(first)} {'leads' if len(first) == 1 else 'lead'} with {top}"
+    return best if top == bottom else f"{best}, {several(last)} {are(len(last))} last with {bottom}"
