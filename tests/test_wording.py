@@ -161,6 +161,14 @@ def test_customers_we_had_both_times_are_told_where_they_tell_another_story():
     assert not any("both times" in each for each in wording.answer(row(), [change(**alike)]))
 
 
+def test_then_is_the_quarter_told_just_before():
+    same = {"same_accounts_n": 370, "same_accounts": 0.001, "same_low": -0.001, "same_high": 0.004}
+    told = wording.answer(row(), [change(against="2017Q3", **same), change(0.3, 0.28, 0.32, against="2016Q4")])
+    assert [("Q3 2017" in each, "than then" in each, "end of Q4 2016" in each) for each in told[1:4]] == [
+        (True, False, False), (False, True, False), (False, False, True)
+    ]  # fmt: skip
+
+
 def test_the_answer_says_each_thing_once_and_in_order():
     told = wording.answer(row(), [None, None], "A reason.", None)
     assert told == [

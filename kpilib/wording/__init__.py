@@ -66,7 +66,7 @@ def answer(now: Row, changes: Sequence[Any], *reasons: str | None) -> list[str]:
     """
     told = [moved(change, now["mean"]) for change in changes] or [moved(None)]
     same = same_customers(changes[0]) if changes and _another_story(changes[0]) else None
-    return said(stands(now), provisional(now), *dict.fromkeys(told), same, plan(now), *reasons)
+    return said(stands(now), provisional(now), *dict.fromkeys([told[0], same, *told[1:]]), plan(now), *reasons)
 
 
 def stands(now: Row) -> str:
