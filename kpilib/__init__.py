@@ -4,7 +4,7 @@ Data go down this page, imports point up it: a module imports only what stands b
 (``tests/test_architecture.py`` holds the code to the drawing)::
 
     errors  quarters  planned  engagement                                what a client's words mean
-    facts.sources  facts.checks  facts.intake                            files -> checked facts
+    facts.encodings  facts.sources  facts.checks  facts.intake           files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.plans
     facts.eligibility  facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
