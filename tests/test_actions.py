@@ -338,6 +338,28 @@ def test_without_a_control_nothing_is_said_of_an_effect():
     assert "nothing will tell" in say.detectable(chosen.Detectable(10, 0, None, None))
 
 
+def test_a_lift_that_cannot_be_is_not_promised():
+    assert "any lift that is possible" in say.detectable(chosen.Detectable(30, 8, 0.51, 0.545))
+    assert "+5.0" not in say.detectable(chosen.Detectable(300, 80, 0.1, 0.05))
+    assert "5.0 points" in say.detectable(chosen.Detectable(300, 80, 0.1, 0.05))
+
+
+def test_a_reason_is_one_however_it_is_capitalised():
+    rows = pd.DataFrame(
+        {"arm": LISTED, "closed": False, "why_not": ["Too dear ", "too dear", "too  dear", "no need", None]}
+    )
+    assert followed.why_not(rows).to_dict("records") == [
+        {"why_not": "too dear", "calls": 3},
+        {"why_not": "no need", "calls": 1},
+    ]
+
+
+def test_a_list_with_nobody_left_to_call_is_refused(book):
+    mine = book("Ax Bx", products=["x", "y"])
+    with pytest.raises(DataError, match="Nothing is left to call"):
+        record.issue(mine, "2025Q1", candidates("Ay"), share_held_back=0.2)
+
+
 def test_a_plan_says_what_is_out_of_reach(book):
     mine = book("Ax Bx", "Ax Bx", products=["x", "y"])
     slots = candidates("Ay")

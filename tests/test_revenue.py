@@ -425,3 +425,9 @@ def test_other_currencies_are_refused_and_not_added(tmp_path, words):
     lines = CURRENCY + "".join(f"A,x,2025-01-05,1,10,{word}\n" for word in words)
     with pytest.raises(DataError, match="Convert them in a source"):
         shop(tmp_path, lines=lines)
+
+
+def test_nobody_active_earlier_leaves_no_quarter_to_look_back_to(book):
+    kind = {"evidence": [{"kind": "subscriptions", "rows": [{}]}]}
+    assert revenue.earlier_quarter(book("A~ B~", "Ax Bx", engagement=kind), "2025Q2") is None
+    assert revenue.earlier_quarter(book("Ax B~", "Ax Bx", engagement=kind), "2025Q2") == "2025Q1"

@@ -120,9 +120,14 @@ def calibration(rows: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
 
 
 def why_not(rows: pd.DataFrame) -> pd.DataFrame:
-    """Count the reasons given for calls that did not close: why_not, calls; the commonest first."""
+    """Count the reasons given for calls that did not close: why_not, calls; the commonest first.
+
+    However it is capitalised, a reason is one; it goes by its commonest spelling.
+    """
     given = rows.loc[(rows["arm"] == LISTED) & ~rows["closed"], "why_not"].dropna()
-    counted = given.map(str.strip).replace("", pd.NA).dropna().value_counts()
+    given = given.map(lambda each: " ".join(str(each).split())).replace("", pd.NA).dropna()
+    spelt = given.groupby(given.str.casefold()).agg(lambda each: sorted(each.mode())[0])
+    counted = given.str.casefold().map(spelt).value_counts()
     table = counted.rename_axis("why_not").reset_index(name="calls")
     return table.sort_values(["calls", "why_not"], ascending=[False, True]).reset_index(drop=True)
 

@@ -61,6 +61,12 @@ def draw(
         raise DataError(f"There is nothing to recommend as of {at.label}.", "No open slot.", "See kpi measure.")
     rows = chosen.chosen(candidates, limits, share_held_back)
     rows["arm"] = chosen.held_back(rows, share_held_back, f"{seed}\n{at.label}")
+    if not (rows["arm"] == LISTED).any():
+        raise DataError(
+            f"Nothing is left to call as of {at.label}: every customer with an open slot would be held back.",
+            f"{rows['account_id'].nunique()} customers have one.",
+            "Hold back none: --hold-out 0.",
+        )
     width = len(str(len(rows)))
     rows.insert(0, "call", [f"{at.label}-{each:0{width}d}" for each in rows["rank"]])
     rows["due"] = at.later(1).last_day

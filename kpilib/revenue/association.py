@@ -81,10 +81,15 @@ def impact(book: Book, earlier: str, quarter: str, by: str = BAND, steps: Sequen
 
 
 def earlier_quarter(book: Book, quarter: str) -> str | None:
-    """Name the quarter that :func:`impact` can look back to: a year before, else the earliest possible; else None."""
+    """Name the quarter that :func:`impact` can look back to: a year before, else the earliest possible; else None.
+
+    Somebody was active in it.
+    """
     now = queries.moment(book, quarter)
+    lively = set(queries.fetch(book, f"SELECT DISTINCT quarter FROM ({queries.base(book)}) WHERE active")["quarter"])
     moments = [queries.moment(book, label) for label in book.quarters.loc[book.quarters["complete"], "label"]]
-    free = [each for each in moments if now.complete and each.index < now.index and not _shares(book, each, now)]
+    moments = [each for each in moments if now.complete and each.index < now.index and each.index in lively]
+    free = [each for each in moments if not _shares(book, each, now)]
     year = [each.label for each in free if each.index == now.index - 4]
     return (year or [each.label for each in free] or [None])[0]
 

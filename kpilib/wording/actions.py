@@ -108,6 +108,8 @@ def detectable(stated: Any) -> str:
     )
     if stated.lift is None:
         return f"{left}: too few to tell what the list itself added."
+    if (stated.expected or 0) + stated.lift > 1:
+        return f"{left}: too few to notice any lift that is possible; several quarters together may."
     if stated.expected is None:
         return (
             f"{left}, so that the list can be measured: whatever share of the calls closes, a lift of "
