@@ -175,3 +175,21 @@ def test_the_chapter_runs_whatever_the_client(name, book, tmp_path, monkeypatch)
     assert "nan" not in str(answer).lower().replace("(not given)", "")
     assert (names["test"] is not None) == (name == "enough")
     assert len(names["calls"]) == len(whitespace.ranked(one, one.default_quarter(), most=10))
+
+
+def test_chances_that_did_not_come_true_give_a_map_without_figures():
+    """A chance must never stand on the map under another name."""
+    picture = pd.DataFrame(
+        {
+            **{"account_id": ["A", "A"], "name": None, "product_id": ["x", "y"], "share": [0.5, 0.4]},
+            **{"state": ["open", "held"], "amount": [0.21, np.nan], "total": 0.21, "counted": 1},
+        }
+    )
+    assert captions.kind(picture, False, True, trusted=False) == "order"
+    assert captions.kind(picture, False, True) == "chance"
+    assert captions.kind(picture, False, False, trusted=False) == "likeness"
+    page = figures.whitespace(picture, "order", "Title", captions.map_subtitle("order", "2025Q4"), "Note")
+    texts = [each.get_text() for axes in page.axes for each in axes.texts] + [each.get_text() for each in page.texts]
+    assert not [each for each in texts if "21" in each]
+    assert "%" not in captions.map_subtitle("order", "2025Q4")
+    assert "21" not in page.get_label()

@@ -27,8 +27,10 @@ def map_subtitle(kind: str, label: str, currency: str | None = None) -> str:
         "money": f"expected revenue of the next quarter{', ' + currency if currency else ''}",
         "chance": "chance to buy in the next quarter, %",
         "likeness": "share of similar customers who have it, %",
+        "order": None,
     }[kind]
-    return f"What customers could buy and do not have, end of {quarter(label)}; figures are {what}"
+    lacking = f"What customers could buy and do not have, end of {quarter(label)}"
+    return f"{lacking}; figures are {what}" if what else f"{lacking}; the darker, the sooner by what the data tell"
 
 
 def map_note(picture: pd.DataFrame, products: int) -> str:
@@ -43,9 +45,11 @@ def map_note(picture: pd.DataFrame, products: int) -> str:
     )
 
 
-def kind(picture: pd.DataFrame, money_known: bool, chance_known: bool) -> str:
-    """Name what a map's figures are."""
-    return "money" if money_known else "chance" if chance_known else "likeness"
+def kind(picture: pd.DataFrame, money_known: bool, chance_known: bool, trusted: bool = True) -> str:
+    """Name what a map's figures are; chances that did not come true, or were never tried, give an order only."""
+    if money_known:
+        return "money"
+    return "likeness" if not chance_known else "chance" if trusted else "order"
 
 
 def calibration(test: Any) -> str:

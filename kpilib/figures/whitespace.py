@@ -31,7 +31,8 @@ def whitespace(picture: pd.DataFrame, kind: str, title: str, subtitle: str, note
     picture
         As ``whitespace.picture`` gives it: account_id, name, product_id, share, state, amount, total.
     kind
-        What amounts are: ``money``, or ``chance`` and ``likeness`` (0 to 1, shown in per cent).
+        What amounts are: ``money``, ``chance`` and ``likeness`` (0 to 1, shown in per cent), or an ``order`` only,
+        which shades the cells and prints no figure.
     """
     table = needing(picture, "account_id", "product_id", "share", "state", "amount", "total")
     if table.empty:
@@ -49,7 +50,8 @@ def whitespace(picture: pd.DataFrame, kind: str, title: str, subtitle: str, note
     _heads(page, products)
     _totals(page, accounts, kind)
     page.key(_key(table), y=page.bottom + 0.14)
-    told = {name(row["account_id"]): _amount(row["total"], kind) for row in accounts.to_dict("records")}
+    totals = [] if kind == "order" else accounts.to_dict("records")
+    told = {name(row["account_id"]): _amount(row["total"], kind) for row in totals}
     return page.described("Map of customers and products, most to gain first", told)
 
 
@@ -110,7 +112,7 @@ def _told(axes: Axes, row: dict[str, Any], level: int, amount: float, kind: str)
         axes.text(*place, "×" if row["state"] == "blocked" else "–", color=MUTED, **how)
     else:
         mark = {"pipeline": "▸ ", "lost offer": "◂ "}.get(row["state"], "")
-        said = mark + ("" if missing(amount) else _amount(amount, kind))
+        said = mark + ("" if missing(amount) or kind == "order" else _amount(amount, kind))
         ink = "white" if level == 3 else INK
         axes.text(*place, said, color=ink, weight="bold" if level >= 2 else "normal", **how)
 
@@ -140,7 +142,7 @@ def _heads(page: Page, products: pd.DataFrame) -> None:
 
 
 def _totals(page: Page, accounts: pd.DataFrame, kind: str) -> None:
-    if kind == "likeness":
+    if kind in ("likeness", "order"):
         return
     totals = accounts["total"].to_numpy(float)
     left, right = WIDTH - TOTALS + 0.1, WIDTH - 0.55
