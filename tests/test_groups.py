@@ -126,6 +126,19 @@ def test_caveats_come_only_where_they_hold():
     assert len(say.caveats([], [])) == 1
 
 
+def test_scores_that_do_not_divide_are_told():
+    cuts = {"recency": (90, 60, 30, 7), "frequency": (1, 2, 3, 4), "money": (1, 2, 3, 4)}
+    assert say.undivided(SimpleNamespace(**cuts)) is None
+    assert say.undivided(SimpleNamespace(**{**cuts, "recency": (30,) * 4})) == (
+        "How lately they bought hardly divides customers here: most share one value (30 days ago). Only how often and "
+        "for how much they bought tell these groups apart."
+    )
+    same = SimpleNamespace(recency=(30,) * 4, frequency=(12,) * 4, money=None)
+    assert say.undivided(same).endswith("(30 days ago; 12 days with a purchase). These groups say little.")
+    view = SimpleNamespace(kind="rfm", name="buying", by_construction=False, merged=(), model=same)
+    assert say.undivided(same) in say.caveats([view], [])
+
+
 def test_titles_name_the_message():
     attach = pd.DataFrame(
         {"segment": ["Big", "Small"], "product_id": "x", "attach_rate": [0.9, 0.1], "attach_others": [0.1, 0.9]}

@@ -200,6 +200,14 @@ def test_every_combination_of_scores_has_one_name_that_is_explained():
     assert {score: len(row) for score, row in rfm.MAP.items()} == dict.fromkeys(range(1, 6), 5)
 
 
+def test_where_all_bought_alike_no_range_of_days_is_impossible():
+    meaning = rfm.meanings(rfm.Cuts((30,) * 4, (12,) * 4, (10, 20, 30, 40)))
+    assert "31 to 30" not in str(meaning)
+    assert meaning["Needs attention"].startswith("last bought neither within 30 days nor longer ago, so nobody here")
+    assert meaning["Champions"] == "last bought at most 30 days ago, as most here did; worth: very much"
+    assert len({meaning[each] for each in ("Champions", "Loyal", "Promising", "New or occasional")}) == 4
+
+
 def test_better_scores_never_lead_to_a_worse_name():
     """More worth never leads to a name of less worth."""
     worth = ["little", "some", "a fair amount", "much", "very much"]

@@ -34,7 +34,7 @@ MAP = {
 """The name of every recency score (row) and worth 1 to 5 (column); worth is (F + M) / 2, halves rounded up."""
 
 WORTH = {
-    "Champions": "much",
+    "Champions": "very much",
     "Loyal": "much",
     "Promising": "some",
     "New or occasional": "little",
@@ -173,12 +173,16 @@ def scored(book: Book, quarter: str, cuts: Cuts) -> pd.DataFrame:
 
 
 def _when(lowest: int, highest: int, cuts: Cuts) -> str:
-    """Say which days a range of recency scores covers."""
+    """Say which days a range of recency scores covers; with equal cut points it can be none."""
     most = None if lowest == 1 else cuts.recency[lowest - 2]
     over = None if highest == SCORES else cuts.recency[highest - 1]
     if most is None:
         return f"more than {over} days ago"
-    return f"at most {most} days ago" if over is None else f"{over + 1} to {most} days ago"
+    if over is None:
+        return f"at most {most} days ago" + (", as most here did" if len(set(cuts.recency)) == 1 else "")
+    if over >= most:
+        return f"neither within {most} days nor longer ago, so nobody here"
+    return f"{over + 1} to {most} days ago"
 
 
 def _required(book: Book) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.wording import extreme, said, verdict
-from kpilib.written import are, count, floats, name, per_cent, plural, points, quarter, several
+from kpilib.written import are, count, floats, name, per_cent, plural, points, quarter, several, upper
 
 NOT_COUNTED = "(not counted)"
 MANY = 10
@@ -135,6 +135,7 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
         "interval is given." if made else None,
         "Lately, often and much are measured against this client's own customers: some are always the last, "
         "however well all of them buy." if any(each.kind == "rfm" for each in views) else None,
+        *(undivided(each.model) for each in views if each.kind == "rfm"),
         f"Groups too small to stand alone are shown together: {together}." if merged else None,
         f"{plural(hidden, 'group')} of fewer than {minimum} customers {are(hidden)} not shown in figures."
         if hidden else None,
@@ -143,6 +144,39 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
         *(_few_products(each.model) for each in views if each.kind == "class"),
         "That a group has more does not say that belonging to it is the reason.",
     )  # fmt: skip
+
+
+def undivided(cuts: Any) -> str | None:
+    """Say which scores of buying behaviour set hardly anybody apart, because most customers share one value.
+
+    Parameters
+    ----------
+    cuts
+        The ``model`` of ``segments.by_rfm``: where the scores 2 to 5 of recency, frequency and money begin.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace
+    >>> print(undivided(SimpleNamespace(recency=(30,) * 4, frequency=(12,) * 4, money=(10, 20, 30, 40))))
+    How lately and how often they bought hardly divide customers here: most share one value (30 days ago; 12 days with \
+a purchase). Only for how much they bought tells these groups apart.
+    """
+    if cuts is None:
+        return None
+    told = {
+        "how lately": (cuts.recency, "{} days ago"),
+        "how often": (cuts.frequency, "{} days with a purchase"),
+        "for how much": (cuts.money, "{:,} of revenue"),
+    }
+    known = {what: each for what, each in told.items() if each[0] is not None}
+    same = {what: unit.format(values[0]) for what, (values, unit) in known.items() if len(set(values)) == 1}
+    if not same:
+        return None
+    left = [what for what in known if what not in same]
+    divide = "divides" if len(same) == 1 else "divide"
+    shared = f"{upper(several(same))} they bought hardly {divide} customers here: most share one value"
+    tell = f"Only {several(left)} they bought {'tells' if len(left) == 1 else 'tell'} these groups apart."
+    return f"{shared} ({'; '.join(same.values())}). {tell if left else 'These groups say little.'}"
 
 
 def _few_products(model: Any) -> str | None:
