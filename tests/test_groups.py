@@ -67,6 +67,8 @@ def test_the_widest_clear_group_is_named_and_those_not_given_never_are():
         "Of the groups by size, “Small” (30 customers) lies furthest from all other customers: −30.0 points "
         "(95% interval −40.0 to −20.0)."
     )
+    several = say.widest({"size": profile(), "trade": profile()})
+    assert several.startswith("Of the groups by size and trade, each by itself, “Big”")
     assert say.widest({"size": profile(low=-1.0, high=1.0)}).startswith("No group of customers given lies clearly")
     assert say.widest({}) is None
 
@@ -147,6 +149,8 @@ def test_titles_name_the_message():
     assert caption.heat(attach.assign(clear=False)).startswith("No product sets")
     assert caption.ladder(profile(revenue=False)) == "“Big” lead with 60.0%, “Small” are last with 20.0%"
     assert caption.apart(profile()) == "“Big” lie furthest from all others: +30.0 points"
+    joined = profile(names=("light · compliance", "heavy · design", "(not given)"))
+    assert caption.apart(joined) == "Of combinations, “light · compliance” lie furthest from all others: +30.0 points"
     assert caption.subtitle(caption.MOVES, "size", "2025Q2", "2025Q1").endswith("number, Q1 2025 and Q2 2025")
     assert callable(other_captions.segments)  # the chapter on penetration keeps its own
 

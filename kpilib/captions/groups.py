@@ -10,6 +10,7 @@ from kpilib.written import count, floats, missing, name, per_cent, plural, point
 
 LADDER = "By {by}: customers, share of what they could buy that they have, average, %, and revenue, {period}"
 HEAT = "By {by}: share of the customers who could buy a product that have it, %, {period}"
+JOINED = " · "  # stands between the values of attributes taken together
 MOVES = "By {by}: customers by group then and now, number, {before} and {period}"
 
 
@@ -42,7 +43,9 @@ def apart(profile: pd.DataFrame) -> str:
     if clear.empty:
         return "No group given lies clearly apart from all other customers"
     most = clear.iloc[int(clear["difference"].abs().to_numpy().argmax())]
-    return f"“{name(most['segment'], most=48)}” lie furthest from all others: {points(most['difference'], ' points')}"
+    told = f"“{name(most['segment'], most=48)}” lie furthest from all others: {points(most['difference'], ' points')}"
+    together = known["segment"].astype(str).str.contains(JOINED, regex=False).all()
+    return f"Of combinations, {told}" if together else told
 
 
 def heat(attach: pd.DataFrame) -> str:

@@ -58,8 +58,9 @@ def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
     if found.empty:
         return "No group of customers given lies clearly apart from all others." if rows else None
     most = found.iloc[int(found["difference"].abs().to_numpy().argmax())]
+    each = ", each by itself" if len(profiles) > 1 else ""
     return (
-        f"Of the groups by {several(profiles)}, “{name(most['segment'], most=48)}” "
+        f"Of the groups by {several(profiles)}{each}, “{name(most['segment'], most=48)}” "
         f"({plural(most['accounts'], 'customer')}) lies furthest from all other customers: "
         f"{points(most['difference'])} points (95% interval {points(most['low'])} to {points(most['high'])})."
     )
