@@ -65,6 +65,20 @@ def test_the_page_says_whether_the_list_beats_popularity(verdict, said):
     assert said in say.beside_popularity(back_test(verdict=verdict))
 
 
+def test_of_few_buyers_no_share_is_said():
+    few = back_test(bought_something=4, filled=5)
+    assert say.beside_popularity(few) == (
+        "Only 4 customers bought something when the list was tried, too few to judge it: 2 bought the first product it "
+        "names, 2 the most popular one they lacked."
+    )
+    assert say.by_product(few).startswith("Too few bought")
+    assert "%" not in say.beside_popularity(back_test(bought_something=19)) + say.by_product(few)
+    assert "60%" in say.beside_popularity(back_test(bought_something=20))
+    slots, none = pd.DataFrame(), pd.DataFrame(columns=list(call()))
+    assert captions.cards(slots, none, None, few, None) == []
+    assert len(captions.cards(slots, none, None, back_test(), None)) == 1
+
+
 def test_chances_that_did_not_come_true_carry_no_money():
     wrong = back_test(chance=0.5)
     assert not wrong.calibrated

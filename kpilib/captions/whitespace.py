@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kpilib.wording.whitespace import FEWEST_BUYERS
 from kpilib.written import count, have, missing, money, per_cent, plural, quarter
 
 
@@ -88,7 +89,7 @@ def cards(
         found.append(_card(f"Best {len(calls)} calls", money(sum(values), currency, 0), "expected, next quarter"))
     if total is not None and total["slots"].sum():
         found.append(_card("All cases", money(sum(total["value"]), currency, 0), "expected, next quarter"))
-    if test is not None and test.verdict:
+    if test is not None and test.verdict and test.bought_something >= FEWEST_BUYERS:
         found.append(_card("List against popularity", test.verdict, f"tried on {quarter(test.judged)}"))
     return found
 

@@ -17,6 +17,7 @@ REASONS = {
     "unhappy customer": "the customer is unhappy",
     "never offered": "it was never offered",
 }
+FEWEST_BUYERS = 20  # customers that bought something, below which no share of them is said
 WITHOUT = "the order is by what similar customers have, and no money is put beside it."
 NO_CHANCE = {
     "one quarter only": f"Fewer than two quarters in a row are complete, so no chances can be learned: {WITHOUT}",
@@ -144,8 +145,17 @@ def tried(test: Any) -> str:
 
 
 def beside_popularity(test: Any) -> str:
-    """Say whether the order within a customer beats naming what most others have."""
+    """Say whether the order within a customer beats naming what most others have; of few buyers, their number only."""
     rows = test.methods.set_index("method")
+    if test.bought_something < FEWEST_BUYERS:
+        first, usual = (
+            round(rows.loc[each, "precision_1"] * test.bought_something) for each in ("model", "popularity")
+        )
+        few = plural(test.bought_something, "customer")
+        return (
+            f"Only {few} bought something when the list was tried, too few to judge it: {count(first)} bought the "
+            f"first product it names, {count(usual)} the most popular one they lacked."
+        )
     model, popular, chance = (per_cent(rows.loc[each, "precision_1"], 0) for each in ("model", "popularity", "random"))
     hits = (
         f"of those that bought something, {model} bought the first product it names, {popular} the most popular one "
@@ -163,7 +173,7 @@ def beside_popularity(test: Any) -> str:
 def by_product(test: Any) -> str:
     """Say whether the order within a product tells who buys."""
     row = test.methods.iloc[0]
-    if missing(row["auc_product"]):
+    if missing(row["auc_product"]) or test.bought_something < FEWEST_BUYERS:
         return "Too few bought any one product to tell whether the right customers come first."
     right = per_cent(row["auc_product"], 0)
     pairs = f"of two customers, the one that bought stood first in {right} of cases (50% is chance)"
