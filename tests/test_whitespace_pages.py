@@ -109,6 +109,29 @@ def test_answers_where_there_is_nothing_to_sell():
     assert "worth EUR 14" in say.answer(blocked, pd.DataFrame([call()]), None, "2025Q4", "EUR")[0]
 
 
+def test_chances_that_were_never_tried_are_not_added_up():
+    slots = pd.DataFrame({"accounts": [1], "possible": [2], "held": [1], "whitespace": [1]})
+    one = pd.DataFrame([call(value=None)])
+    told = say.answer(slots, one, None, "2025Q4", "EUR")[0]
+    assert told == "The best 1 call is named here; how many will buy cannot be said."
+
+
+def test_calls_that_nothing_sets_apart_are_not_called_ranked():
+    slots = pd.DataFrame({"accounts": [2], "possible": [4], "held": [2], "whitespace": [2]})
+    same = pd.DataFrame([call(value=None), call(value=None, account_id="B")])
+    told = say.answer(slots, same, None, "2025Q4", None, trusted=False)[0]
+    assert told == (
+        "The 2 calls named are all alike as far as the data tell, and listed by customer id; how many will buy cannot "
+        "be said."
+    )
+    assert "in their order" not in told
+    ranked = same.assign(score=[0.4, 0.3])
+    assert "in their order" in say.answer(slots, ranked, None, "2025Q4", None, trusted=False)[0]
+    unknown = same.assign(chance=np.nan)
+    assert "listed by customer id, without a chance" in say.answer(slots, unknown, None, "2025Q4", None)[0]
+    assert not say.tied(same.assign(share=[0.6, 0.5]))
+
+
 def test_owners_that_are_missing_are_told():
     calls = pd.DataFrame([call(), call(owner="(not given)")])
     assert say.no_owner(calls) == "1 of 2 calls has no owner."

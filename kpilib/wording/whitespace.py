@@ -18,6 +18,7 @@ REASONS = {
     "never offered": "it was never offered",
 }
 FEWEST_BUYERS = 20  # customers that bought something, below which no share of them is said
+ALIKE = 1e-9  # scores nearer to each other than this are the same number, summed in another order
 WITHOUT = "the order is by what similar customers have, and no money is put beside it."
 NO_CHANCE = {
     "one quarter only": f"Fewer than two quarters in a row are complete, so no chances can be learned: {WITHOUT}",
@@ -40,7 +41,8 @@ def answer(
     slots, calls, total
         As ``whitespace.slots``, ``whitespace.ranked`` and ``whitespace.value`` give them.
     trusted
-        Whether chances came true when they were tried; where they did not, none is added up.
+        Whether chances came true when they were tried; where they did not, none is added up. Nor is any where there
+        is a currency and yet no total: money is put beside all chances that came true, so these are untested.
     """
     when = f"At the end of {quarter(label)}"
     if slots.empty:
@@ -48,8 +50,9 @@ def answer(
     one = slots.iloc[0]
     if not one["whitespace"]:
         return [f"{when}, every customer has all it could buy: there is nothing to call about."]
+    tried_and_true = trusted and (currency is None or total is not None)
     lead = (
-        _lead(calls, currency, trusted)
+        _lead(calls, currency, tried_and_true)
         if len(calls)
         else f"{when}, there is no customer to call: no case is open to us."
     )
@@ -69,10 +72,34 @@ def _lead(calls: pd.DataFrame, currency: str | None, trusted: bool) -> str:
         return f"The best {number} for the next quarter {are(len(calls))} worth {worth} in expectation."
     chances = calls["chance"].dropna()
     if len(chances) and not trusted:
-        return f"The best {number} {are(len(calls))} named here in their order; how many will buy cannot be said."
+        if tied(calls):
+            alike = "all alike as far as the data tell, and listed by customer id"
+            return f"The {number} named are {alike}; how many will buy cannot be said."
+        order = " in their order" if len(calls) > 1 else ""
+        return f"The best {number} {are(len(calls))} named here{order}; how many will buy cannot be said."
     if len(chances):
         return f"Of the best {number}, about {chances.sum():.1f} would buy in the next quarter by themselves."
+    if tied(calls):
+        return (
+            f"The {number} named here are all alike as far as the data tell: listed by customer id, without a chance."
+        )
     return f"The best {number} {are(len(calls))} named here by what similar customers have, without a chance."
+
+
+def tied(calls: pd.DataFrame) -> bool:
+    """Tell whether nothing known sets the calls of a list apart, so that their order says nothing.
+
+    Example
+    -------
+    >>> two = pd.DataFrame({"score": [0.4, 0.4], "share": 0.5})
+    >>> tied(two), tied(two.assign(score=[0.4, 0.3]))
+    (True, False)
+    """
+    if len(calls) < 2 or calls["score"].isna().any():
+        return False
+    told = [each for each in ("state", "share", "share_all", "having", "last_held", "value") if each in calls]
+    alike = calls["score"].astype(float).max() - calls["score"].astype(float).min() < ALIKE
+    return bool(alike and len(calls[told].astype(str).drop_duplicates()) <= 1)
 
 
 def _all_of_it(total: pd.DataFrame | None, currency: str | None) -> str | None:
