@@ -133,12 +133,14 @@ def test_scores_that_do_not_divide_are_told():
     assert say.undivided(SimpleNamespace(**cuts)) is None
     assert say.undivided(SimpleNamespace(**{**cuts, "recency": (30,) * 4})) == (
         "How lately they bought hardly divides customers here: most share one value (30 days ago). Only how often and "
-        "for how much they bought tell these groups apart."
+        "how much they bought tell these groups apart."
     )
     same = SimpleNamespace(recency=(30,) * 4, frequency=(12,) * 4, money=None)
     assert say.undivided(same).endswith("(30 days ago; 12 days with a purchase). These groups say little.")
     view = SimpleNamespace(kind="rfm", name="buying", by_construction=False, merged=(), model=same)
     assert say.undivided(same) in say.caveats([view], [])
+    assert "a change in what the window looked back on holds" in " ".join(say.caveats([view], []))
+    assert "window" not in " ".join(say.caveats([], []))
 
 
 def test_titles_name_the_message():

@@ -136,6 +136,9 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
         "interval is given." if made else None,
         "Lately, often and much are measured against this client's own customers: some are always the last, "
         "however well all of them buy." if any(each.kind == "rfm" for each in views) else None,
+        "A move from one group of buying behaviour to another is a change in what the window looked back on holds: an "
+        "old purchase that drops out of it counts as much as a new one." if any(each.kind == "rfm" for each in views)
+        else None,
         *(undivided(each.model) for each in views if each.kind == "rfm"),
         f"Groups too small to stand alone are shown together: {together}." if merged else None,
         f"{plural(hidden, 'group')} of fewer than {minimum} customers {are(hidden)} not shown in figures."
@@ -160,14 +163,14 @@ def undivided(cuts: Any) -> str | None:
     >>> from types import SimpleNamespace
     >>> print(undivided(SimpleNamespace(recency=(30,) * 4, frequency=(12,) * 4, money=(10, 20, 30, 40))))
     How lately and how often they bought hardly divide customers here: most share one value (30 days ago; 12 days with \
-a purchase). Only for how much they bought tells these groups apart.
+a purchase). Only how much they bought tells these groups apart.
     """
     if cuts is None:
         return None
     told = {
         "how lately": (cuts.recency, "{} days ago"),
         "how often": (cuts.frequency, "{} days with a purchase"),
-        "for how much": (cuts.money, "{:,} of revenue"),
+        "how much": (cuts.money, "{:,} of revenue"),
     }
     known = {what: each for what, each in told.items() if each[0] is not None}
     same = {what: unit.format(values[0]) for what, (values, unit) in known.items() if len(set(values)) == 1}
