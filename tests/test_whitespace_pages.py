@@ -112,7 +112,7 @@ def test_answers_where_there_is_nothing_to_sell():
 def test_chances_that_were_never_tried_are_not_added_up():
     slots = pd.DataFrame({"accounts": [1], "possible": [2], "held": [1], "whitespace": [1]})
     one = pd.DataFrame([call(value=None)])
-    told = say.answer(slots, one, None, "2025Q4", "EUR")[0]
+    told = say.answer(slots, one, None, "2025Q4", "EUR", trusted=False)[0]
     assert told == "The best 1 call is named here; how many will buy cannot be said."
 
 

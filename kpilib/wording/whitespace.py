@@ -41,8 +41,7 @@ def answer(
     slots, calls, total
         As ``whitespace.slots``, ``whitespace.ranked`` and ``whitespace.value`` give them.
     trusted
-        Whether chances came true when they were tried; where they did not, none is added up. Nor is any where there
-        is a currency and yet no total: money is put beside all chances that came true, so these are untested.
+        Whether chances came true when they were tried; where they did not, or were never tried, none is added up.
     """
     when = f"At the end of {quarter(label)}"
     if slots.empty:
@@ -50,9 +49,8 @@ def answer(
     one = slots.iloc[0]
     if not one["whitespace"]:
         return [f"{when}, every customer has all it could buy: there is nothing to call about."]
-    tried_and_true = trusted and (currency is None or total is not None)
     lead = (
-        _lead(calls, currency, tried_and_true)
+        _lead(calls, currency, trusted)
         if len(calls)
         else f"{when}, there is no customer to call: no case is open to us."
     )
