@@ -516,6 +516,16 @@ def test_every_threat_is_told_with_its_size(threat, size, n, there):
         assert say.points(size) in told
 
 
+def test_a_distance_is_told_as_one_and_grounds_as_stated():
+    row = {"threat": "regression_to_the_mean", "size": 0.001, "n": 0, "of": 0, "whose": "programme"}
+    row |= {"detail": "", "found": False}
+    back = threats.Regression(0.454, 0.402, 0.3, 0.9, 0, "same", "a", "b", None, False, ("room left: below 75 %",))
+    assert say.threat(row, back) == (
+        "The customers chosen (chosen on: room left: below 75 %) lay 5.2 points below all customers before the start; "
+        "for that alone, +0.1 points were to be expected."
+    )
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(-1, 1)), min_size=8, max_size=60))
 def test_swapping_the_sides_turns_the_sign(rows):
     treated, change = np.array([each[0] for each in rows]), np.array([each[1] for each in rows])

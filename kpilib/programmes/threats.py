@@ -42,6 +42,7 @@ class Regression:
     ``slope`` and ``common`` come from two quarters: how much of a customer's distance from the mean was left after as
     long a time, and how far the mean moved. ``learned`` says from which (``earlier`` quarters, or the programme's own
     ``same`` quarters where there is nothing earlier). ``expected`` = (1 - slope) × (all - chosen) + common.
+    ``chosen_on`` is what the client states that customers were chosen on, as written there; empty where it does not.
     """
 
     all: float
@@ -54,6 +55,7 @@ class Regression:
     until: str
     change: float | None
     flagged: bool
+    chosen_on: tuple[str, ...] = ()
 
     @property
     def below(self) -> float:
@@ -96,7 +98,7 @@ def regression(book: Book, programme: Programme, panel: Panel, now: pd.DataFrame
     low = float(chosen.mean())
     below = spread > 0 and (mean - low) / spread > FAR_BELOW
     within = _chosen_within(programme, first)
-    return Regression(mean, low, spread, slope, common, *learned, moved, bool(below or within))
+    return Regression(mean, low, spread, slope, common, *learned, moved, bool(below or within), _stated(programme))
 
 
 def _learned(book: Book, programme: Programme) -> tuple[str, str, str]:
@@ -127,6 +129,11 @@ def _chosen_within(programme: Programme, first: Moment) -> bool:
     told = pd.to_datetime(programme.members["selected_on"], errors="coerce", format="%Y-%m-%d")
     inside = (told >= pd.Timestamp(first.window_start)) & (told <= pd.Timestamp(programme.start))
     return bool(inside.any())
+
+
+def _stated(programme: Programme) -> tuple[str, ...]:
+    """Name what customers were chosen on, as the client writes it."""
+    return tuple(sorted(programme.members["selected_on"].dropna().astype(str).unique()))
 
 
 def panel_of(

@@ -56,7 +56,7 @@ def threats(found: Any) -> Html:
     rows = found.threats.to_dict("records")
     table = found.threats.assign(
         what=[say.THREATS[row["threat"]] for row in rows],
-        means=[say.threat(row) for row in rows],
+        means=[say.threat(row, found.regression) for row in rows],
         shown=[points(row["size"]) if say.of_penetration(row) else NOTHING for row in rows],
         stands=[_stands(row) for row in rows],
     )
@@ -71,7 +71,9 @@ def threats(found: Any) -> Html:
 def _stands(row: dict[str, Any]) -> str:
     if row["found"]:
         return "taken out" if row["held_off"] else "stays"
-    if missing(row["size"]) or rounds_away(row["size"], 2) or row["threat"] == "regression_to_the_mean":
+    if row["threat"] == "regression_to_the_mean" and not missing(row["size"]):
+        return "small distance"
+    if missing(row["size"]) or rounds_away(row["size"], 2):
         return "not found"
     return "may be chance" if row["threat"] == "attrition" else "too small to matter"
 

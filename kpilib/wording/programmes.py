@@ -25,6 +25,7 @@ from kpilib.written import (
     points,
     quarter,
     rounds_away,
+    several,
     upper,
 )
 
@@ -48,7 +49,7 @@ REASONS = {
     "few_quarters_before": "too few quarters before the start show whether both sides moved alike",
     "overlap": "another programme reached one side more than the other",
     "attrition": "one side lost clearly more customers than the other",
-    "chosen_low": "the customers chosen had little, and such customers rise by themselves",
+    "chosen_low": "the customers were chosen low or by what they had just before, and such customers drift back",
 }
 NO_PAYBACK = {
     "not_controlled": "No payback is worked out: that needs a controlled comparison.",
@@ -219,7 +220,7 @@ def regression(found: Any) -> str | None:
 
 
 THREATS = {
-    "regression_to_the_mean": "Chosen for having little",
+    "regression_to_the_mean": "Drift back to the average",
     "market": "What happened anyway",
     "survivorship": "Lost customers",
     "joiners": "New customers",
@@ -232,8 +233,8 @@ THREATS = {
 }
 
 
-def threat(row: Row) -> str:
-    """Say what one threat means, by its row of ``threats``."""
+def threat(row: Row, back: Any = None) -> str:
+    """Say what one threat means, by its row of ``threats``; ``back`` is the programme's ``regression``."""
     size, n, of, detail = row["size"], int(row["n"]), int(row["of"]), row["detail"]
     moves = (
         "leaves the average as it is"
@@ -242,7 +243,7 @@ def threat(row: Row) -> str:
     )
     who = f"{count(n)} of {plural(of, 'customer')}"
     sentences: Mapping[str, str] = {
-        "regression_to_the_mean": f"Customers far from the average drift back to it: {points(size)} points.",
+        "regression_to_the_mean": _drift(size, back),
         "market": f"{upper(THEM.get(row['whose'], 'others'))} moved by {points(size)} points over the same time.",
         "survivorship": f"{who} counted before are no longer counted; that {moves}.",
         "joiners": f"{who} counted now were not counted before; that {moves}.",
@@ -253,9 +254,20 @@ def threat(row: Row) -> str:
         "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well.",
         "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
     }  # fmt: skip
-    if row["threat"] == "regression_to_the_mean" and not row["found"]:
-        return "The customers in the programme were not chosen for having little."
     return sentences[row["threat"]]
+
+
+def _drift(size: float, back: Any) -> str:
+    """Say how far customers lay from all and what that alone lets expect; why they were chosen only as stated."""
+    if back is None:
+        return f"For their distance from the average alone, {points(size)} points were to be expected."
+    apart = back.all - back.chosen
+    where = "as high as" if rounds_away(apart) else f"{_size(apart)} points {'below' if apart > 0 else 'above'}"
+    stated = f" (chosen on: {several(back.chosen_on, 2)})" if back.chosen_on else ""
+    return (
+        f"The customers chosen{stated} lay {where} all customers before the start; for that alone, {points(size)} "
+        "points were to be expected."
+    )
 
 
 def of_penetration(row: Row) -> bool:
