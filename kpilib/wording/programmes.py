@@ -248,7 +248,8 @@ def threat(row: Row, back: Any = None) -> str:
         "survivorship": f"{who} counted before are no longer counted; that {moves}.",
         "joiners": f"{who} counted now were not counted before; that {moves}.",
         "attrition": f"{who} in it are no longer counted, {points(size)} points apart from the other side.",
-        "catalogue": f"What could be bought changed for {who}; that {moves}.",
+        "catalogue": f"What could be bought changed for {who} since the last quarter before the start. Beside "
+        f"their change in the products on sale to them both times, that {moves}.",
         "mix": f"By {name(detail or 'segment')}, the mix of customers changed; that {moves}.",
         "few_quarters_before": f"{plural(n, 'complete quarter')} before the start; {of} are the least to see a trend.",
         "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well.",
