@@ -92,6 +92,17 @@ def test_what_cannot_be_told_is_not_told():
     assert told[2] == "Not compared with a year before (Q2 2024). The data cover Q1 2025 to Q2 2025."
 
 
+def test_too_few_customers_are_the_only_reason_told():
+    few = "Only 1 customers are counted both in 2025Q1 and in 2025Q2."
+    periods = pd.DataFrame({"against": ["previous"], "earlier": ["2025Q1"], "reason": [few]})
+    told = say.answer([], [], periods)
+    assert told == [
+        "Not compared with the quarter before (Q1 2025). Only 1 customer is counted both in Q1 2025 and in Q2 2025."
+    ]
+    assert len(say.uncompared([])) == 1
+    assert say.uncompared(["a bridge"]) == []
+
+
 def test_a_product_that_brings_less_is_said_and_warned_of():
     told = say.implied(sold())
     assert "a product held brings 25.0% less than before" in told
@@ -242,4 +253,5 @@ def test_the_chapter_says_why_there_is_nothing_to_compare(client):
     answer, shown = read_chapter(client, "2025Q1")
     assert answer["headline"] == "There is no earlier quarter to compare with."
     assert "The data cover Q1 2025 to Q4 2025." in " ".join(answer["sentences"])
-    assert not shown
+    assert not any(isinstance(each, style.Page) for each in shown)
+    assert [each.html.count("There is no earlier quarter") for each in shown] == [1]

@@ -48,9 +48,8 @@ def note(found: Any) -> str:
     if found.against == "held_out":
         who.append(f"{found.held_out:,} held out")
     drawn = f"drawn by {name(found.assigned_by, most=24)}" if found.held_out else "nobody held out"
-    return (
-        f"{', '.join(who)}, {drawn}. Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
-    )
+    bars = f"Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
+    return f"{name(found.name, most=48)}: {', '.join(who)}, {drawn}. {bars}"
 
 
 def sides(found: Any) -> tuple[str, str]:

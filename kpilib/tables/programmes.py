@@ -7,7 +7,7 @@ from typing import Any
 from kpilib.captions.programmes import SIDES
 from kpilib.tables import Column, Html, show, text
 from kpilib.wording import programmes as say
-from kpilib.written import MINUS, NOTHING, count, missing, money, per_cent, points, rounds_away, upper
+from kpilib.written import MINUS, NOTHING, count, missing, money, name, per_cent, points, rounds_away, upper
 
 READINGS = {"at_end": "last quarter", "on_average": "average of the quarters after"}
 MEASURES = {"degree": "Penetration, points", "products": "Products per customer", "revenue": "Revenue a quarter"}
@@ -24,7 +24,7 @@ def moved(found: Any) -> Html:
         Column("change", "Change, points", points),
         Column("low", "95% interval from", points),
         Column("high", "to", points),
-    ], "Before and after")  # fmt: skip
+    ], f"{name(found.name, most=48)}: before and after")  # fmt: skip
 
 
 def effects(found: Any, currency: str | None = None) -> Html:
@@ -48,7 +48,7 @@ def effects(found: Any, currency: str | None = None) -> Html:
         Column("value", "Difference", str),
         Column("low", "95% interval from", str),
         Column("high", "to", str),
-    ], "Change of both sides", notes)  # fmt: skip
+    ], f"{name(found.name, most=48)}: change of both sides", notes)  # fmt: skip
 
 
 def threats(found: Any) -> Html:
@@ -65,7 +65,7 @@ def threats(found: Any) -> Html:
         Column("shown", "Size, points", str),
         text("means", "What it means"),
         text("stands", "In the comparison"),
-    ], "What else could explain it", [say.judged(found)])  # fmt: skip
+    ], f"{name(found.name, most=48)}: what else could explain it", [say.judged(found)])  # fmt: skip
 
 
 def _stands(row: dict[str, Any]) -> str:

@@ -269,12 +269,25 @@ def answer(bridges: Sequence[Any], revenues: Sequence[Any], periods: pd.DataFram
     periods
         ``comparison.periods``.
     """
+    return [sentence for each in paragraphs(bridges, revenues, periods) for sentence in each]
+
+
+def paragraphs(bridges: Sequence[Any], revenues: Sequence[Any], periods: pd.DataFrame) -> list[list[str]]:
+    """Give the answer with one paragraph for each earlier quarter, then what is not compared; as :func:`answer`."""
+    missed = no_comparison(periods)
     if not bridges:
-        return ["There is no earlier quarter to compare with.", *no_comparison(periods)]
+        few = periods["reason"].fillna("").str.contains("counted both in", regex=False).any()
+        return [missed if few else ["There is no earlier quarter to compare with.", *missed]]
     told = [
-        (changed(each), same(each), made_of(each), revenue(sold)) for each, sold in zip(bridges, revenues, strict=True)
+        said(changed(each), same(each), made_of(each), revenue(sold))
+        for each, sold in zip(bridges, revenues, strict=True)
     ]
-    return said(*(sentence for each in told for sentence in each), *no_comparison(periods))
+    return [*told, missed] if missed else told
+
+
+def uncompared(bridges: Sequence[Any]) -> list[str]:
+    """Say in a section that it has nothing to show where no quarter is compared."""
+    return [] if bridges else ["No quarter is compared, for the reason in the answer: there is no change to show."]
 
 
 def clear(found: Any) -> str:
@@ -309,7 +322,8 @@ def _all(parts: Sequence[str]) -> str:
 
 
 def _as_said(reason: str) -> str:
-    """Write the quarters of a reason as people say them."""
+    """Write the quarters of a reason, and a single customer, as people say them."""
+    reason = reason.replace("Only 1 customers are", "Only 1 customer is")
     return re.sub(r"\b\d{4}Q[1-4]\b", lambda label: quarter(label[0]), reason)
 
 
