@@ -92,6 +92,21 @@ def test_what_cannot_be_told_is_not_told():
     assert told[2] == "Not compared with a year before (Q2 2024). The data cover Q1 2025 to Q2 2025."
 
 
+def test_small_parts_of_customers_keep_their_figures_and_their_people():
+    moved = pd.DataFrame({"account_id": ["A", "B"], "points": [2e-4, -3e-7], "name": ["Ash", "Bay"], "owner": "Kim"})
+    page = table.accounts(moved).html
+    assert "+0.02000" in page
+    assert "−0.00003" in page
+    assert "Bay" in page
+    assert "Kim" in page
+    assert "Ash" not in table.accounts(moved.drop(columns=["name", "owner"])).html
+
+
+def test_parts_that_do_not_add_up_as_shown_are_called_rounded():
+    assert "rounded" in say.summed([0.0014, 0.0014], 0.0028)
+    assert say.summed([0.002, -0.001], 0.001) == ""
+
+
 def test_too_few_customers_are_the_only_reason_told():
     few = "Only 1 customers are counted both in 2025Q1 and in 2025Q2."
     periods = pd.DataFrame({"against": ["previous"], "earlier": ["2025Q1"], "reason": [few]})

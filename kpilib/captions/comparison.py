@@ -7,7 +7,7 @@ from typing import Any
 
 from kpilib.captions import periods as named
 from kpilib.wording import verdict
-from kpilib.wording.comparison import rows_of
+from kpilib.wording.comparison import rows_of, summed
 from kpilib.written import Row, name, per_cent, plural, points, quarter, rounds_away
 
 SHORT = {
@@ -42,9 +42,10 @@ def bridge_subtitle(found: Any) -> str:
 def bridge_note(found: Any) -> str:
     """Say under the bridge who is counted, and how to read it."""
     stay = plural(found.same.n, "customer")
+    off = summed([row["points"] for row in rows_of(found)], found.change.value)
     return (
-        f"{stay} counted both times; the parts sum to the change. Filled: the 95% interval leaves out zero; hollow: it "
-        "does not, or there is none. What makes up a change is not what brought it about."
+        f"{stay} counted both times; the parts sum to the change{off}. Filled: the 95% interval leaves out zero; "
+        "hollow: it does not, or there is none. What makes up a change is not what brought it about."
     )
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.wording.comparison import FACTORS, PARTS, READINGS, kpi, rows_of
-from kpilib.written import MINUS, NOTHING, count, missing, money, name, needing, per_cent, points, quarter, upper
+from kpilib.wording.comparison import FACTORS, PARTS, READINGS, kpi, rows_of, summed
+from kpilib.written import (
+    MINUS,
+    NOTHING,
+    count,
+    missing,
+    money,
+    name,
+    needing,
+    per_cent,
+    points,
+    quarter,
+    rounds_away,
+    upper,
+)
 
+MOST_PLACES = 6  # decimals of points: a millionth of a point concerns nobody
 LIKE_FOR_LIKE = "same_accounts_and_products"
 LEVELS = ("before", "after")
 CHANGES = ("change", "low", "high")
@@ -48,6 +63,7 @@ def readings(found: pd.DataFrame, earlier: str, later: str, currency: str | None
 def parts(bridge: Any) -> Html:
     """Show the parts of a change (``bridge.Bridge``) with their intervals and whom they concern."""
     rows = [{**row, "part": upper(PARTS[row["part"]])} for row in rows_of(bridge)]
+    off = summed([row["points"] for row in rows], bridge.change.value)
     whole = {"points": bridge.change.value, "low": bridge.change.low, "high": bridge.change.high}
     rows.append({"part": "Change as reported", "accounts": bridge.change.n, **whole})
     title = f"What the change from {quarter(bridge.earlier)} to {quarter(bridge.later)} is made of"
@@ -57,7 +73,7 @@ def parts(bridge: Any) -> Html:
         Column("low", "95% interval from", points),
         Column("high", "to", points),
         Column("accounts", "Customers concerned", count),
-    ], title, ["The parts sum to the change as reported."])  # fmt: skip
+    ], title, [f"The parts sum to the change as reported{off}."])  # fmt: skip
 
 
 def segments(split: Any, minimum: int = 5) -> Html:
@@ -107,13 +123,18 @@ def factors(revenue: Any, currency: str | None = None) -> Html:
 def accounts(found: pd.DataFrame) -> Html:
     """Show the customers with the largest parts (``bridge.by_account``), up and down."""
     table = needing(found, "account_id", "points")
+    sizes = table.loc[table["points"] != 0, "points"].abs()
+    places = 3 if sizes.empty else min(max(3, math.ceil(-math.log10(100 * sizes.min()))), MOST_PLACES)
+    table = table[~table["points"].map(lambda each: rounds_away(each, places))]
     return show(table, [
         text("account_id", "Customer"),
+        text("name", "Name"),
+        text("owner", "Owner"),
         Column("held_earlier", "Had", count),
         Column("possible_earlier", "of", count),
         Column("held_later", "Has", count),
         Column("possible_later", "of ", count),
-        Column("points", "Part in the change, points", _fine),
+        Column("points", "Part in the change, points", lambda each: _fine(each, places)),
     ], "Customers who moved the average most", [MOVERS_NOTE])  # fmt: skip
 
 
@@ -164,5 +185,5 @@ def _relative(value: Any) -> str:
     return "0.0" if shown[1:] == "0.0" else shown
 
 
-def _fine(value: Any) -> str:
-    return NOTHING if missing(value) else f"{100 * value:+.3f}".replace("-", MINUS)
+def _fine(value: Any, places: int = 3) -> str:
+    return NOTHING if missing(value) else f"{100 * value:+.{places}f}".replace("-", MINUS)

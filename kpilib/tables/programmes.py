@@ -71,10 +71,10 @@ def threats(found: Any) -> Html:
 def _stands(row: dict[str, Any]) -> str:
     if row["found"]:
         return "taken out" if row["held_off"] else "stays"
-    if row["threat"] == "regression_to_the_mean" and not missing(row["size"]):
-        return "small distance"
     if missing(row["size"]) or rounds_away(row["size"], 2):
         return "not found"
+    if row["threat"] == "regression_to_the_mean":
+        return "small distance"
     return "may be chance" if row["threat"] == "attrition" else "too small to matter"
 
 

@@ -62,6 +62,7 @@ READINGS = {
     "same_accounts_and_products": "the same customers and products",
 }
 AGAINST = {"previous": "the quarter before", "last_year": "a year before"}
+SHOWN_APART = 0.001  # points, less than any shown
 MOVED_BY_WHO = 0.25  # of the change: joiners and leavers are then told before it is read
 
 
@@ -314,6 +315,22 @@ def kpi(asked: str) -> str:
     if what == "attach_rate":
         return f"Customers who have {name(inside, most=48)}, of those who could buy it"
     return KPIS.get(asked, upper(asked.replace("_", " ")))
+
+
+def summed(parts: Sequence[float], whole: float) -> str:
+    """Say that shown parts are rounded, where as shown they do not add up to their sum; else nothing.
+
+    Example
+    -------
+    >>> summed([0.00249, -0.0014, -0.0014], -0.00031), summed([0.05, -0.02], 0.03)
+    (' (each is rounded, so those shown may not add up)', '')
+    """
+    apart = sum(_as_shown(each) for each in parts) - _as_shown(whole)
+    return " (each is rounded, so those shown may not add up)" if abs(apart) > SHOWN_APART else ""
+
+
+def _as_shown(difference: float) -> float:
+    return float(points(difference).replace("\N{MINUS SIGN}", "-"))
 
 
 def _all(parts: Sequence[str]) -> str:
