@@ -231,7 +231,7 @@ def test_a_sample_is_drawn_where_there_are_very_many_accounts(book, monkeypatch)
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("Ax", "0 products"), ("Ax B", "1 products"), ("Ax By", "2 products .* 2 accounts")],
+    [("Ax", "not by others: 0"), ("Ax B", "not by others: 1"), ("Ax By", "not by others: 2; .* buy them: 2")],
 )
 def test_too_little_to_tell_kinds_by_is_refused(book, text, what):
     with pytest.raises(DataError, match=rf"cannot be told\. {what}"):

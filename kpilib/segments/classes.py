@@ -53,7 +53,7 @@ def by_class(book: Book, quarter: str, seed: int = 1) -> Segmentation:
     if len(products) < 2 or patterns.n < FEWEST:
         raise DataError(
             "Kinds of holdings cannot be told.",
-            f"{len(products)} products are had by some and not by others, and {patterns.n} accounts could buy them.",
+            f"Products had by some and not by others: {len(products)}; accounts that could buy them: {patterns.n}.",
             f"It takes two products and {FEWEST} accounts; divide by attribute or band.",
         )
     choice = latent.choose(patterns, seed=seed)
