@@ -234,7 +234,7 @@ def test_a_sample_is_drawn_where_there_are_very_many_accounts(book, monkeypatch)
     [("Ax", "not by others: 0"), ("Ax B", "not by others: 1"), ("Ax By", "not by others: 2; .* buy them: 2")],
 )
 def test_too_little_to_tell_kinds_by_is_refused(book, text, what):
-    with pytest.raises(DataError, match=rf"cannot be told\. {what}"):
+    with pytest.raises(DataError, match=rf"cannot be told\. Products had by some and {what}"):
         segments.by_class(book(text, products=["x", "y", "z"]), Q1)
 
 
