@@ -83,7 +83,8 @@ class Bridge:
     """The way from the degree of one quarter to that of another.
 
     ``before`` and ``after`` are shares, ``change`` their difference with its interval (linearised over
-    the union of accounts), ``same`` the change of accounts with something possible both times.
+    the union of accounts), ``same`` the change of accounts with something possible both times. ``weight`` is
+    the mean number of accounts (of slots, for ``pooled``) that both shares are of.
 
     ``parts`` has one row per part, in the order of :data:`PARTS`: part, about (same customers, customer
     base, catalogue), points (difference of shares; they sum to the change), low and high (95 %,
@@ -96,6 +97,7 @@ class Bridge:
     kind: str
     before: float
     after: float
+    weight: float
     change: Estimate
     same: Estimate
     parts: pd.DataFrame
@@ -166,6 +168,7 @@ def of(rows: pd.DataFrame, earlier: str = "before", later: str = "after", kind: 
     stays = found.stays
     return Bridge(
         **{"earlier": earlier, "later": later, "kind": kind, "before": found.rate(0), "after": found.rate(1)},
+        weight=(found.total(found.d[0]) + found.total(found.d[1])) / 2,
         change=found.change(),
         same=_same(found, stays, kind),
         parts=degree.table(table, _PART_COLUMNS),
@@ -226,23 +229,23 @@ def by_group(
     return degree.table(table, _GROUP_COLUMNS)
 
 
-def by_account(
-    book: Book, earlier: str, later: str, kind: str = "mean", most: int = 10, accounts: Accounts = None
-) -> pd.DataFrame:
-    """List the accounts with the largest parts in the change, upwards and downwards.
+def by_account(book: Book, bridge: Bridge, most: int = 10, accounts: Accounts = None) -> pd.DataFrame:
+    """List the accounts with the largest parts in the change of a bridge, upwards and downwards.
+
+    A bridge of some ``accounts`` alone needs the same ones here.
 
     Returns
     -------
     Up to ``most`` that raised it and ``most`` that lowered it, from the largest rise to the largest fall:
-    account_id, possible_earlier, held_earlier, possible_later, held_later (0 where not counted), points
-    (of all accounts these sum to the change; Griliches & Regev). Ties by account_id.
+    account_id, name and owner (missing where the client gives none), possible_earlier, held_earlier,
+    possible_later, held_later (0 where not counted), points (of all accounts these sum to the change;
+    Griliches & Regev). Ties by account_id.
     """
-    before, now = changes.comparable(book, later, earlier)
-    found = splits.sides(moves.slots(book, before.label, now.label, accounts=accounts), kind)
-    refuse_nothing(found)
-    level = (found.rate(0) + found.rate(1)) / 2
-    below = (found.total(found.d[0]) + found.total(found.d[1])) / 2
-    return moves.largest(book, before.label, now.label, _part_of_account(kind, level, below), most, accounts)
+    level = (bridge.before + bridge.after) / 2
+    part = _part_of_account(bridge.kind, level, bridge.weight)
+    found = moves.largest(book, bridge.earlier, bridge.later, part, most, accounts)
+    rest = found.columns[1:].tolist()
+    return queries.with_names(book, found)[["account_id", "name", "owner", *rest]]
 
 
 def revenue(

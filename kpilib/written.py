@@ -166,6 +166,18 @@ def name(text: object, most: int = 200) -> str:
     return (seen if len(seen) <= most else seen[: most - 1].rstrip() + "…") or "(no name)"
 
 
+def spaced(attribute: str) -> str:
+    """Write names of columns as words; values after a colon stay as they are.
+
+    Example
+    -------
+    >>> spaced("income and household_size"), spaced("sales_area: N_1")
+    ('income and household size', 'sales area: N_1')
+    """
+    parts = (each.partition(": ") for each in attribute.split(", "))
+    return name(", ".join(column.replace("_", " ") + colon + value for column, colon, value in parts))
+
+
 def plural(number: float, thing: str, things: str = "") -> str:
     """Count things.
 

@@ -216,6 +216,9 @@ def test_a_chapter_is_titled_by_its_question_and_lists_its_sections(tmp_path):
     cells = ["## The answer", "text", "## How has it moved *since*?", "## Why?"]
     chapter = pages.chapter(executed(*cells, title="# How much & why?"), "2_penetration", Path())
     assert (chapter.title, chapter.short) == ("How much & why?", "Penetration")
+    named = executed("text")
+    named.metadata["title"] = "Before & after"
+    assert pages.chapter(named, "6_before_after", Path()).short == "Before & after"
     assert chapter.sections[1] == ("s2", "How has it moved since?")
     page = written(tmp_path, chapter)["2_penetration.html"]
     assert '<a href="#s2">How has it moved since?</a>' in page

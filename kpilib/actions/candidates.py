@@ -45,7 +45,7 @@ def candidates(book: Book, ranking: Ranking, each: int | None = None) -> pd.Data
             **{name: found[name].to_numpy() for name in ("score", "row", "place")},
         }
     )
-    return evidence.who(book, told) if len(told) else told.assign(name=None, owner=None)
+    return queries.with_names(book, told) if len(told) else told.assign(name=None, owner=None)
 
 
 def likeliest(book: Book, ranking: Ranking, limits: Limits = USUAL) -> pd.DataFrame:

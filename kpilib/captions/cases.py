@@ -6,7 +6,7 @@ from typing import Any
 
 from kpilib.wording import cases as say
 from kpilib.wording import programmes
-from kpilib.written import missing, name, points
+from kpilib.written import missing, name, points, spaced
 
 READINGS = {
     "published": "Published: the {kpi}, of everyone",
@@ -36,7 +36,7 @@ def readings_subtitle(here: Any) -> str:
 
 def readings_note(here: Any) -> str:
     """Say what the marks are."""
-    by = name(here.found.assigned_by, most=24)
+    by = spaced(here.found.assigned_by)
     alike = "" if _by_account(here.found) else f" For the difference, each {by} counts alike, whatever its size."
     return f"Bars: 95% intervals. The twin is the same firm, invented with a programme that changed nothing.{alike}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from kpilib.captions import periods as named
 from kpilib.wording import verdict
 from kpilib.wording.comparison import rows_of, summed
-from kpilib.written import Row, name, per_cent, plural, points, quarter, rounds_away
+from kpilib.written import Row, name, per_cent, plural, points, quarter, rounds_away, spaced
 
 SHORT = {
     "gains": "products newly held",
@@ -24,12 +24,12 @@ SHORT = {
 def bridge(found: Any) -> str:
     """Title the bridge with its largest parts and where they lead."""
     whole = found.change.value
-    verb = "stays as it was" if rounds_away(whole, 2) else "rises" if whole > 0 else "falls"
+    verb = "has not moved" if rounds_away(whole, 2) else "rose" if whole > 0 else "fell"
     by = "" if rounds_away(whole, 2) else f" by {points(abs(whole)).lstrip('+')} points"
     rows = sorted(rows_of(found), key=lambda row: -abs(row["points"]))[:2]
-    told = [f"{SHORT[row['part']]} {'add' if row['points'] > 0 else 'take'} {points(abs(row['points'])).lstrip('+')}"
+    told = [f"{SHORT[row['part']]} {'added' if row['points'] > 0 else 'took'} {points(abs(row['points'])).lstrip('+')}"
             for row in rows if not rounds_away(row["points"], 2)]  # fmt: skip
-    return f"Penetration {verb}{by}" + (f": {', '.join(told)}" if told else "")
+    return f"Since {quarter(found.earlier)}, penetration {verb}{by}" + (f": {', '.join(told)}" if told else "")
 
 
 def bridge_subtitle(found: Any) -> str:
@@ -49,20 +49,22 @@ def bridge_note(found: Any) -> str:
     )
 
 
-def segments(split: Any) -> str:
+def segments(split: Any, earlier: str) -> str:
     """Title the groups: how much is within them, how much is their mix, and who moved most."""
-    told = f"{points(split.within.value)} points within groups, {points(split.mix)} by their mix"
+    told = (
+        f"Since {quarter(earlier)}, {points(split.within.value)} points within groups, {points(split.mix)} by their mix"
+    )
     rows = [row for row in split.table.to_dict("records") if _moved_clearly(row)]
     if not rows:
         return f"{told}; no group moved clearly"
     most = max(rows, key=lambda row: abs(row["within"]))
-    return f"{told}; of single groups, {name(most['group'], most=40)} weighs most: {points(most['within'])}"
+    return f"{told}; most in {name(most['group'], most=40)}: {points(most['within'])}"
 
 
 def segments_subtitle(split: Any, earlier: str, later: str) -> str:
     """Say what the groups show."""
     when = f"{quarter(earlier)} to {quarter(later)}"
-    return f"By {name(split.by)}: share of what customers could buy that they have, %, {when}"
+    return f"By {spaced(split.by)}: share of what customers could buy that they have, %, {when}"
 
 
 def segments_note(split: Any) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from kpilib.wording import verdict
 from kpilib.wording.groups import NO_GROUP, NOT_COUNTED, shown
-from kpilib.written import count, floats, missing, name, per_cent, plural, points, quarter
+from kpilib.written import count, floats, missing, name, per_cent, plural, points, quarter, spaced
 
 LADDER = "By {by}: customers, share of what they could buy that they have, average, %, and revenue, {period}"
 HEAT = "By {by}: share of the customers who could buy a product that have it, %, {period}"
@@ -80,4 +80,4 @@ def subtitle(what: str, by: str, now: str, before: str | None = None) -> str:
     >>> subtitle(HEAT, "income", "2017Q4")
     'By income: share of the customers who could buy a product that have it, %, Q4 2017'
     """
-    return what.format(by=name(by), period=quarter(now), before="" if missing(before) else quarter(before))
+    return what.format(by=spaced(by), period=quarter(now), before="" if missing(before) else quarter(before))

@@ -217,6 +217,19 @@ def literal(value: str) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+def with_names(book: Book, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add name and owner to rows with ``account_id``, in their order; missing where the client gives none."""
+    known = attributes(book)
+    told = {"name": "a.name", "owner": value_of(book, "owner") if "owner" in known else ""}
+    columns = ", ".join(f"{told[each] if each in known else 'NULL'} AS {each}" for each in told)
+    found = fetch(
+        book,
+        f"SELECT w.account_id, {columns} FROM wanted w LEFT JOIN accounts a USING (account_id)",
+        wanted=rows[["account_id"]].drop_duplicates(),
+    )
+    return rows.merge(found, on="account_id", how="left")
+
+
 def fetch(book: Book, sql: str, order: Sequence[str] = (), **frames: pd.DataFrame) -> pd.DataFrame:
     """Run a query; by way of Arrow, because DuckDB's own frames turn decimals into doubles."""
     sql = f"SELECT * FROM ({sql}) ORDER BY {ordered(order)}" if order else sql

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Chapter:
     """One notebook as a page: its question, its body, its sections as (id, heading).
 
-    ``executed`` is false for a page that no notebook made.
+    ``called`` is what the notebook calls itself, in its metadata's ``title``. ``executed`` is false for a page that no
+    notebook made.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Chapter:
     body: Markup
     sections: tuple[tuple[str, str], ...]
     executed: bool = True
+    called: str = ""
 
     @property
     def file(self) -> str:
@@ -45,8 +47,8 @@ class Chapter:
 
     @property
     def short(self) -> str:
-        """Its name in a word or two, from the notebook's: ``2_penetration`` is Penetration."""
-        return _in_words(re.sub(r"^\d+[_ -]*", "", self.name)) or self.name
+        """Its name in a word or two: what it is called, else by its file, as ``2_penetration`` is Penetration."""
+        return self.called or _in_words(re.sub(r"^\d+[_ -]*", "", self.name)) or self.name
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def chapter(notebook: Any, name: str, folder: Path) -> Chapter:
     ready = shown(notebook, f"c{re.sub(r'[^A-Za-z0-9]+', '-', name)}")
     resources = {"metadata": {"path": str(folder)}}
     body, _ = _exporter().from_notebook_node(ready, resources)
-    return made(body, name)
+    return replace(made(body, name), called=str(notebook.metadata.get("title", "")).strip())
 
 
 def made(body: str, name: str, executed: bool = True) -> Chapter:

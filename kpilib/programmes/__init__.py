@@ -29,15 +29,17 @@ MOVED = {"side": "object", **dict.fromkeys(("before", "after", "change", "low", 
 class Examined:
     """Everything that can be said of one programme; shares from 0 to 1, amounts in the client's currency.
 
-    ``before`` and ``after`` name the last quarter before the start and the last one looked at. ``against`` is who it is
-    compared with: held_out, others (customers not in the programme), or None. ``moved``: the average degree before and
-    after of those counted both times, by side (treated, held_out, others). ``effects``, ``events``, ``checks``,
-    ``threats``: as :mod:`kpilib.programmes.effect`, ``checks`` and ``threats`` say; ``effects`` and ``events`` have no
-    rows where there is nobody to compare with, or starts lie in different quarters. ``waves`` is the effect of such
-    starts, with the extra. ``fault`` says why what was held out is no hold-out, ``refused`` why there is no effect.
+    ``alone``: the engagement tells of no other. ``before`` and ``after`` name the last quarter before the start and the
+    last one looked at. ``against`` is who it is compared with: held_out, others (customers not in the programme), or
+    None. ``moved``: the average degree before and after of those counted both times, by side (treated, held_out,
+    others). ``effects``, ``events``, ``checks``, ``threats``: as :mod:`kpilib.programmes.effect`, ``checks`` and
+    ``threats`` say; ``effects`` and ``events`` have no rows where there is nobody to compare with, or starts lie in
+    different quarters. ``waves`` is the effect of such starts, with the extra. ``fault`` says why what was held out is
+    no hold-out, ``refused`` why there is no effect.
     """
 
     name: str
+    alone: bool
     assigned_by: str
     start: date
     before: str
@@ -84,6 +86,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
     earned, no_payback = payback.of(book, programme, panel, judged) if waves is None else (None, payback.NOT_CONTROLLED)
     return Examined(
         name=programme.name,
+        alone=len(names(book)) == 1,
         assigned_by=programme.assigned_by,
         start=programme.start,
         before=programme.before[-1].label,

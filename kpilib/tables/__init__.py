@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.wording import spaced
 from kpilib.written import (
     NOTHING,
     band_ranges,
@@ -26,6 +25,7 @@ from kpilib.written import (
     per_cent,
     points,
     quarter,
+    spaced,
     upper,
 )
 

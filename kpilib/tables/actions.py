@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, name, needing
+from kpilib.written import count, needing, spaced, upper
 
 
 def reasons(counted: pd.DataFrame) -> Html:
@@ -21,12 +21,12 @@ def groups(rows: pd.DataFrame, by: str, most: int = 25) -> Html:
     table = needing(rows, "group", "accounts", "open", "needed", "calls", "expected")
     order = table[["needed", "open"]].astype(float).fillna(0)
     table = table.loc[order.sort_values(["needed", "open"], ascending=False, kind="stable").index]
-    rest = len(table) - most
+    rest, title = len(table) - most, f"What it would take, by {spaced(by)}"
     return show(table.head(most), [
-        text("group", name(by).capitalize()),
+        text("group", upper(spaced(by))),
         Column("accounts", "Customers", count),
         Column("open", "Could buy, do not have", count),
         Column("needed", "Of these, to be sold", count),
         Column("calls", "Best calls", count),
         Column("expected", "Of these, expected to be bought", lambda each: f"{each:.1f}"),
-    ], f"What it would take, by {name(by)}", [f"And {rest:,} more with less to sell."] if rest > 0 else [])  # fmt: skip
+    ], title, [f"And {rest:,} more with less to sell."] if rest > 0 else [])  # fmt: skip

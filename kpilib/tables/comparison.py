@@ -21,6 +21,7 @@ from kpilib.written import (
     points,
     quarter,
     rounds_away,
+    spaced,
     upper,
 )
 
@@ -93,7 +94,7 @@ def segments(split: Any, minimum: int = 5) -> Html:
         Column("within_low", "95% interval from", points),
         Column("within_high", "to", points),
         Column("mix", "Mix, points", points),
-    ], f"Within groups and by their mix: {name(split.by)}", [MIX_NOTE, *few])  # fmt: skip
+    ], f"Within groups and by their mix: {spaced(split.by)}", [MIX_NOTE, *few])  # fmt: skip
 
 
 def factors(revenue: Any, currency: str | None = None) -> Html:
@@ -107,20 +108,19 @@ def factors(revenue: Any, currency: str | None = None) -> Html:
         table[when] = [shown.get(factor, _decimal)(each) for factor, each in pairs]
     unit = f", {name(currency)}" if currency else ""
     before, after = (money(each, currency, 0) for each in (revenue.before, revenue.after))
-    notes = [
-        f"Revenue of these customers: {before} in {quarter(revenue.earlier)}, {after} in {quarter(revenue.later)}."
-    ]
+    then, now = quarter(revenue.earlier), quarter(revenue.later)
+    notes = [f"Revenue of these customers: {before} in {then}, {after} in {now}."]
     return show(table, [
         text("factor", "Factor"),
-        _plain("before", quarter(revenue.earlier)),
-        _plain("after", quarter(revenue.later)),
+        _plain("before", then),
+        _plain("after", now),
         Column("per_cent", "Change, %", _relative),
         Column("effect", f"Part in the change of revenue{unit}", lambda each: money(each, None, 0)),
         Column("of_revenue", "in % of the revenue before", _relative),
-    ], "Revenue of customers we had both times", notes)  # fmt: skip
+    ], f"Revenue of customers we had both in {then} and in {now}", notes)  # fmt: skip
 
 
-def accounts(found: pd.DataFrame) -> Html:
+def accounts(found: pd.DataFrame, earlier: str, later: str) -> Html:
     """Show the customers with the largest parts (``bridge.by_account``), up and down."""
     table = needing(found, "account_id", "points")
     sizes = table.loc[table["points"] != 0, "points"].abs()
@@ -135,7 +135,7 @@ def accounts(found: pd.DataFrame) -> Html:
         Column("held_later", "Has", count),
         Column("possible_later", "of ", count),
         Column("points", "Part in the change, points", lambda each: _fine(each, places)),
-    ], "Customers who moved the average most", [MOVERS_NOTE])  # fmt: skip
+    ], f"Customers who moved the average most from {quarter(earlier)} to {quarter(later)}", [MOVERS_NOTE])  # fmt: skip
 
 
 def _without_repeats(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, missing, money, name, needing, per_cent, points
+from kpilib.written import count, missing, money, name, needing, per_cent, points, spaced
 
 APART = "More or less: products that clearly more or clearly fewer have than of all other customers."
 
@@ -39,7 +39,7 @@ def profile(table: pd.DataFrame, by: str, currency: str | None = None, minimum: 
         Column("revenue_per_account", f"Per customer{unit}", _whole),
         text("typical", "Most have"),
         text("apart", "More or less"),
-    ], f"By {name(by)}", [each for each in (few, apart) if each])  # fmt: skip
+    ], f"By {spaced(by)}", [each for each in (few, apart) if each])  # fmt: skip
 
 
 def described(table: pd.DataFrame, by: str, minimum: int = 5) -> Html:
@@ -52,7 +52,7 @@ def described(table: pd.DataFrame, by: str, minimum: int = 5) -> Html:
         text("meaning", "Meaning"),
         text("typical", "Most have"),
         text("apart", "More or less than others"),
-    ], f"By {name(by)}", [few, APART])  # fmt: skip
+    ], f"By {spaced(by)}", [few, APART])  # fmt: skip
 
 
 def movers(table: pd.DataFrame, minimum: int = 5, most: int = 12) -> Html:

@@ -42,7 +42,7 @@ def explained(book: Book, ranking: Ranking, picked: pd.DataFrame) -> pd.DataFram
     told = told.join(_money(ranking, picked)).join(_rules(book, ranking, picked, ids))
     if told.empty:
         return told.assign(name=None, owner=None, last_held=None)
-    return _last_held(book, ranking, who(book, told))
+    return _last_held(book, ranking, queries.with_names(book, told))
 
 
 def _money(ranking: Ranking, picked: pd.DataFrame) -> pd.DataFrame:
@@ -113,20 +113,6 @@ def _pairs(book: Book, quarter: str, wanted: list[Any]) -> dict[Any, tuple[int, 
 def _has(catalogue: pd.DataFrame, place: int, name: str) -> str:
     row = catalogue.loc[place]
     return f"({name}_{int(row['word'])} & {int(row['bit'])} <> 0)"
-
-
-def who(book: Book, told: pd.DataFrame) -> pd.DataFrame:
-    """Add name and owner, where the client gives them."""
-    known = queries.attributes(book)
-    columns = "".join(
-        f", {queries.value_of(book, name) if name == 'owner' else 'a.name'} AS {name}" if name in known
-        else f", NULL AS {name}" for name in ("name", "owner")
-    )  # fmt: skip
-    ids = told[["account_id"]].drop_duplicates()
-    found = queries.fetch(
-        book, f"SELECT w.account_id {columns} FROM wanted w LEFT JOIN accounts a USING (account_id)", wanted=ids
-    )
-    return told.merge(found, on="account_id", how="left")
 
 
 def _last_held(book: Book, ranking: Ranking, told: pd.DataFrame) -> pd.DataFrame:

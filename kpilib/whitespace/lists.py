@@ -215,4 +215,4 @@ def _with_states(book: Book, ranking: Ranking, told: pd.DataFrame) -> pd.DataFra
     found = states.map(book, ranking.quarter, list(dict.fromkeys(told["account_id"])))
     told = told.merge(found[["account_id", "product_id", "state"]], on=["account_id", "product_id"], how="left")
     told["amount"] = told["amount"].where(told["state"].isin(["open", "lost offer", "pipeline"]) & (told["amount"] > 0))
-    return evidence.who(book, told).drop(columns=["row", "place"])
+    return queries.with_names(book, told).drop(columns=["row", "place"])

@@ -26,6 +26,7 @@ from kpilib.written import (
     quarter,
     rounds_away,
     several,
+    spaced,
     upper,
 )
 
@@ -403,17 +404,6 @@ def own_bands(segments: int) -> str | None:
     if not segments:
         return None
     return "Some customers are measured against bands of their own; the limits shown are those of all others."
-
-
-def spaced(attribute: str) -> str:
-    """Write the name of a column as words.
-
-    Example
-    -------
-    >>> spaced("household_size")
-    'household size'
-    """
-    return name(" ".join(attribute.split("_")))
 
 
 def no_groups(groups: int) -> list[str]:

@@ -24,6 +24,7 @@ from kpilib.written import (
     quarter,
     rounds_away,
     several,
+    spaced,
 )
 
 UNANSWERED = "These data cannot answer it."
@@ -165,7 +166,7 @@ def catalogue(found: Any) -> str:
 def carriers(found: Any) -> str:
     """Name the group that carries the change, where it is clear enough to be shared out."""
     told = wording.largest_part(found.rows, found.by, found.change)
-    return told or f"No clear change to share out among the groups of {wording.spaced(found.by)}."
+    return told or f"No clear change to share out among the groups of {spaced(found.by)}."
 
 
 def products(found: pd.DataFrame) -> str | None:

@@ -135,7 +135,7 @@ def headline(found: Any) -> str:
         verb = "raised" if row["value"] > 0 else "lowered"
         return f"{start}; against customers held out, the programme {verb} penetration by {size} points."
     more = "more" if row["value"] > 0 else "less"
-    them = programmes.THEM[found.found.against]
+    them = programmes.them(found.found)
     told = f"customers in the programme moved {size} points {more} than {them}"
     return f"{start}; {told}: {found.found.verdict.word}, no proof."
 
@@ -210,14 +210,14 @@ def _may_of_programme(found: Any) -> str | None:
     if not programmes.clear(row):
         return (
             f"That no clear difference was found between customers in the programme and "
-            f"{programmes.THEM[found.found.against]}: {points(row['value'])} points ({interval}), which may be chance."
+            f"{programmes.them(found.found)}: {points(row['value'])} points ({interval}), which may be chance."
         )
     if found.found.verdict.word == programmes.CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
         return f"That the programme {verb} penetration of those in it, by {size} points ({interval})."
     more = "more" if row["value"] > 0 else "less"
     return (
-        f"That customers in the programme moved {size} points {more} than {programmes.THEM[found.found.against]} "
+        f"That customers in the programme moved {size} points {more} than {programmes.them(found.found)} "
         f"({interval}): {found.found.verdict.word}, no proof."
     )
 
@@ -226,9 +226,7 @@ def _anyway(found: Any) -> str:
     row = None if found.found.against is None else _side(found, found.found.against)
     if row is None:
         return "nobody shows what would have happened anyway"
-    return (
-        f"{programmes.THEM[found.found.against]} moved by {points(row['change'])} points of what they could buy as well"
-    )
+    return f"{programmes.them(found.found)} moved by {points(row['change'])} points of what they could buy as well"
 
 
 def _not_of_programme(found: Any, row: Any) -> str | None:

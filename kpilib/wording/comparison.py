@@ -23,6 +23,7 @@ from kpilib.written import (
     points,
     quarter,
     rounds_away,
+    spaced,
     upper,
 )
 
@@ -74,7 +75,7 @@ def changed(bridge: Any) -> str:
     bridge
         ``bridge.Bridge``: earlier, later, before, after (shares), change (with its interval).
     """
-    when = f"From {quarter(bridge.earlier)} to {quarter(bridge.later)}, penetration"
+    when = f"{_when(bridge)}, penetration"
     levels = f"{per_cent(bridge.before)} to {per_cent(bridge.after)}"
     if rounds_away(bridge.change.value, 2):
         return f"{when} stayed at {per_cent(bridge.after)}."
@@ -120,8 +121,8 @@ def who_is_counted(bridge: Any) -> str | None:
         return None
     sign = "and points the other way" if stay * whole < 0 and not rounds_away(stay, 2) else "and is the one to read"
     return (
-        f"Who is counted moved penetration by {points(turnover)} points: by new and lost customers, not by what "
-        f"those we had both times bought. The change among these is {points(stay)} points {sign}."
+        f"{_when(bridge)}, who is counted moved penetration by {points(turnover)} points: by new and lost "
+        f"customers, not by what those we had both times bought. The change among these is {points(stay)} points {sign}."
     )
 
 
@@ -130,9 +131,10 @@ def catalogue(bridge: Any) -> str | None:
     offer = _points(bridge.about, "about", "catalogue")
     if rounds_away(offer, 2):
         return None
-    way = "lower" if offer < 0 else "raise"
+    way = "lowered" if offer < 0 else "raised"
     return (
-        f"Launches, retirements and changes of what customers could buy {way} penetration by {_size(offer)} points: "
+        f"{_when(bridge)}, launches, retirements and changes of what customers could buy {way} penetration by "
+        f"{_size(offer)} points: "
         "more on offer is a lower share held until it is sold."
     )
 
@@ -147,7 +149,7 @@ def groups(split: Any) -> str:
     """
     within, mix = split.within, split.mix
     return (
-        f"By {name(split.by)}, {points(within.value)} points come from within the groups{clear(within)} and "
+        f"By {spaced(split.by)}, {points(within.value)} points come from within the groups{clear(within)} and "
         f"{points(mix)} from a shift of customers between them."
     )
 
@@ -182,7 +184,7 @@ def implied(found: Any) -> str | None:
         else ""
     )
     return (
-        f"From {quarter(found.earlier)} to {quarter(found.later)}, penetration of the customers we had both times, all "
+        f"{_when(found)}, penetration of the customers we had both times, all "
         f"together, changed by {_signed(held)} of what it was and their revenue by {_signed(found.growth)}: a product "
         f"held brings {brings} before.{warning}"
     )
@@ -342,6 +344,10 @@ def _as_said(reason: str) -> str:
     """Write the quarters of a reason, and a single customer, as people say them."""
     reason = reason.replace("Only 1 customers are", "Only 1 customer is")
     return re.sub(r"\b\d{4}Q[1-4]\b", lambda label: quarter(label[0]), reason)
+
+
+def _when(found: Any) -> str:
+    return f"From {quarter(found.earlier)} to {quarter(found.later)}"
 
 
 def _points(table: pd.DataFrame, column: str, value: str) -> float:

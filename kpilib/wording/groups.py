@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.wording import extreme, said, verdict
-from kpilib.written import are, count, floats, name, per_cent, plural, points, quarter, several, upper
+from kpilib.written import are, count, floats, name, per_cent, plural, points, quarter, several, spaced, upper
 
 NOT_COUNTED = "(not counted)"
 MANY = 10
@@ -37,7 +37,7 @@ def leads(profile: pd.DataFrame, by: str) -> str | None:
     paid = bool((brings > 0).any())
     most = known.iloc[int(pd.Series(brings).fillna(-1).to_numpy().argmax())] if paid else extreme(known, "mean", 1)
     money = f"bring {per_cent(most['revenue_share'])} of revenue and have" if paid else "have most:"
-    return f"By {name(by)}, {_who(most)} {money} {per_cent(most['mean'])} of what they could buy."
+    return f"By {spaced(by)}, {_who(most)} {money} {per_cent(most['mean'])} of what they could buy."
 
 
 def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
@@ -60,7 +60,7 @@ def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
     most = found.iloc[int(found["difference"].abs().to_numpy().argmax())]
     each = ", each by itself" if len(profiles) > 1 else ""
     return (
-        f"Of the groups by {several(profiles)}{each}, “{name(most['segment'], most=48)}” "
+        f"Of the groups by {several(map(spaced, profiles))}{each}, “{name(most['segment'], most=48)}” "
         f"({plural(most['accounts'], 'customer')}) lies furthest from all other customers: "
         f"{points(most['difference'])} points (95% interval {points(most['low'])} to {points(most['high'])})."
     )
@@ -126,11 +126,11 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
 
     ``views`` are segmentations (kind, name, merged, model), ``profiles`` theirs.
     """
-    made = [each.name for each in views if each.by_construction]
+    made = [spaced(each.name) for each in views if each.by_construction]
     merged = {each.name: len(each.merged) for each in views if each.merged}
     hidden = sum(int(each["suppressed"].sum()) for each in profiles)
     compared = sum(len(shown(each).dropna(subset=["low"])) for each in profiles)
-    together = several(f"{count(number)} by {name(by)}" for by, number in merged.items())
+    together = several(f"{count(number)} by {spaced(by)}" for by, number in merged.items())
     return said(
         f"Groups by {several(made)} are made by what customers have: that they differ in it is no finding, and no "
         "interval is given." if made else None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import count, have, missing, money, name, per_cent, plural, points, quarter, several
+from kpilib.written import count, have, missing, money, name, per_cent, plural, points, quarter, several, spaced
 
 NEEDS = {
     "opportunities": "a record of sales opportunities",
@@ -34,7 +34,7 @@ def body(finding: Any) -> str:
 
 def about(finding: Any) -> str:
     """Name what a finding is about: an attribute, a target's customers, a figure."""
-    return name(ABOUT.get(finding.about, finding.about)) if finding.about else ""
+    return ABOUT.get(finding.about) or spaced(finding.about) if finding.about else ""
 
 
 def title(finding: Any) -> str:

@@ -26,20 +26,22 @@ from kpilib.written import (
     quarter,
     rounds_away,
     several,
+    spaced,
     upper,
 )
 
 CONTROLLED, SUGGESTIVE, DESCRIPTIVE = "controlled", "suggestive", "descriptive"
-THEM = {"held_out": "customers held out of it", "others": "customers not in it"}
+THE_ONE = "the programme"
+APART = {"held_out": "held out of", "others": "not in"}
 CAUSAL = re.compile(  # words that say a programme did something
     r"\b(rais|lower|caus|brought|bring|drove|driv|led to|result|due to|thanks|because of|earn|add(s|ed)\b|lift|boost|"
     r"increas|reduc|work(s|ed)\b|paid|pays)",
     re.IGNORECASE,
 )
 VERDICTS = {
-    CONTROLLED: "Verdict: controlled. Customers held out at the start show what would have happened anyway.",
-    SUGGESTIVE: "Verdict: suggestive. There is something to compare with, but it is no proof: {reasons}.",
-    DESCRIPTIVE: "Verdict: descriptive. The figures say what happened, not why: {reasons}.",
+    CONTROLLED: "Verdict{of}: controlled. Customers held out at the start show what would have happened anyway.",
+    SUGGESTIVE: "Verdict{of}: suggestive. There is something to compare with, but it is no proof: {reasons}.",
+    DESCRIPTIVE: "Verdict{of}: descriptive. The figures say what happened, not why: {reasons}.",
 }
 REASONS = {
     "no_comparison": "nobody can be compared with those in the programme",
@@ -52,9 +54,9 @@ REASONS = {
     "chosen_low": "the customers were chosen low or by what they had just before, and such customers drift back",
 }
 NO_PAYBACK = {
-    "not_controlled": "No payback is worked out: that needs a controlled comparison.",
-    "no_margins": "No payback is worked out: the catalogue tells no margins.",
-    "no_cost": "No payback is worked out: no cost is told.",
+    "not_controlled": "No payback{of} is worked out: that needs a controlled comparison.",
+    "no_margins": "No payback{of} is worked out: the catalogue tells no margins.",
+    "no_cost": "No payback{of} is worked out: no cost is told.",
 }
 HEAVY_TAILS = "A few large customers can carry such a figure: read it with care."
 
@@ -71,24 +73,42 @@ def happened(found: Any) -> list[str]:
 
 def short(found: Any) -> str:
     """Answer in one sentence that names the programme: the difference, or else the verdict."""
-    told = compared(found) or judged(found)
-    return f"{name(found.name, most=48)}: {told[:1].lower()}{told[1:]}"
+    return compared(found, named=True) or judged(found, named=True)
 
 
-def nothing(reason: str | None) -> str:
-    """Say why no programme is examined; None where there is none.
+def not_examined(reasons: Mapping[str, str | None]) -> list[str]:
+    """Say which programmes are not examined, and why.
+
+    Parameters
+    ----------
+    reasons
+        Every programme of the engagement by name, with why it cannot be examined (None: it can).
 
     Example
     -------
-    >>> nothing("The engagement tells of no programme.")
-    'No programme is examined. The engagement tells of no programme.'
+    >>> not_examined({})
+    ['No programme is examined: the client tells of none.']
+    >>> not_examined({"Calls": None, "Visits": "It has no complete quarter after its start."})
+    ['Visits is not examined. It has no complete quarter after its start.']
     """
-    return f"No programme is examined. {reason}" if reason else "No programme is examined: the client tells of none."
+    if not reasons:
+        return ["No programme is examined: the client tells of none."]
+    return [f"{first(_named(each))} is not examined. {reason}" for each, reason in reasons.items() if reason]
+
+
+def called(found: Any, named: bool = False) -> str:
+    """Call it the programme where it is the only one, unless it is to be ``named``; else by its name."""
+    return _named(found.name) if named or not found.alone else THE_ONE
+
+
+def them(found: Any) -> str:
+    """Name the customers it is compared with, in a sentence that has named the programme."""
+    return f"customers {APART.get(found.against, APART['others'])} it"
 
 
 def stands(found: Any) -> str:
     """Say what happened to those in the programme: before and after, and nothing else."""
-    since = f"{name(found.name, most=48)} began on {day(found.start)}"
+    since = f"{first(_named(found.name))} began on {day(found.start)}"
     row = _side(found.moved, "treated")
     if row is None:
         return f"{since}; no customer in it is counted both before and after."
@@ -105,27 +125,28 @@ def beside(found: Any) -> str | None:
     if row is None:
         return None
     return (
-        f"Over the same time, the {plural(row['n'], 'customer')} {_apart_from(found.against)} moved by "
+        f"Over the same time, the {plural(row['n'], 'customer')} {APART[found.against]} it moved by "
         f"{points(row['change'])} points."
     )
 
 
-def compared(found: Any) -> str | None:
-    """Say the difference between both sides, in the words that the verdict allows."""
+def compared(found: Any, named: bool = False) -> str | None:
+    """Say the difference between both sides, in the words that the verdict allows; ``named``: of which programme."""
     row = effect_of(found, "degree", "at_end")
     if row is None or missing(row["value"]):
         return None
-    interval = _interval(row)
+    interval, it = _interval(row), called(found, named)
+    difference = "The difference" if it == THE_ONE else f"The difference that {it} shows"
     if missing(row["low"]):
-        return f"The difference is {points(row['value'])} points; too little is known for an interval."
+        return f"{difference} is {points(row['value'])} points; too little is known for an interval."
     if not clear(row):
-        return f"The difference, {points(row['value'])} points {interval}, may be chance."
+        return f"{difference}, {points(row['value'])} points {interval}, may be chance."
     if found.verdict.word == CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"The programme {verb} penetration by {_size(row['value'])} points {interval}."
+        return f"{first(it)} {verb} penetration by {_size(row['value'])} points {interval}."
     more = "more" if row["value"] > 0 else "less"
     size = _size(row["value"])
-    return f"Customers in it moved by {size} points {more} than {THEM[found.against]} {interval}."
+    return f"Customers in {it} moved by {size} points {more} than {them(found)} {interval}."
 
 
 def width(found: Any) -> str | None:
@@ -135,20 +156,20 @@ def width(found: Any) -> str | None:
         return None
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
-    drawn = f"What was drawn is {count(units)} units, by {name(found.assigned_by, most=24)}"
-    return f"{drawn}, and each counts alike: the interval is {wide} points wide."
+    drawn = f"{first(called(found))} was drawn by {spaced(found.assigned_by)}, {count(units)} units in all"
+    return f"{drawn}, and each counts alike, whatever its size: the interval is {wide} points wide."
 
 
 def refused(found: Any) -> str | None:
     """Say why there is no comparison, where one was to be expected."""
     if found.fault:
-        return f"What was held out is no hold-out: {found.fault}."
+        return f"What was held out{_of(found)} is no hold-out: {found.fault}."
     return found.refused
 
 
-def judged(found: Any) -> str:
-    """Say the verdict and what stands in the way of a better one."""
-    return VERDICTS[found.verdict.word].format(reasons=_whole(found.verdict.reasons))
+def judged(found: Any, named: bool = False) -> str:
+    """Say the verdict and what stands in the way of a better one; ``named`` says of which programme."""
+    return VERDICTS[found.verdict.word].format(of=_of(found, named), reasons=_whole(found.verdict.reasons))
 
 
 def revenue(found: Any, currency: str | None = None) -> str | None:
@@ -157,11 +178,11 @@ def revenue(found: Any, currency: str | None = None) -> str | None:
     if row is None or missing(row["value"]):
         return None
     size, more = money(abs(row["value"]), currency, places=0), "more" if row["value"] > 0 else "less"
-    told = f"Revenue a quarter per customer in it moved by {size} {more} than of {THEM[found.against]}"
+    told = f"Revenue a quarter per customer in {called(found)} moved by {size} {more} than of {them(found)}"
     if missing(row["low"]):
         return f"{told}; too little is known for an interval."
     clearly = "a clear difference" if clear(row) else "which may be chance"
-    limits = f"95% interval {_amount(row['low'], currency)} to {_amount(row['high'], currency)}"
+    limits = f"95% interval {_amount(row['low'], currency)} to {_amount(row['high'])}"
     return f"{told} ({limits}), {clearly}. {HEAVY_TAILS}"
 
 
@@ -169,8 +190,8 @@ def payback(found: Any, currency: str | None = None) -> str:
     """Say what the programme earned for its cost, where that was shown; else why it is not said."""
     paid = found.payback
     if paid is None or found.verdict.word != CONTROLLED:
-        return NO_PAYBACK[found.no_payback or "not_controlled"]
-    cost = f"The programme cost {money(paid.cost, currency, places=0)}"
+        return NO_PAYBACK[found.no_payback or "not_controlled"].format(of=_of(found))
+    cost = f"{first(called(found))} cost {money(paid.cost, currency, places=0)}"
     spread = (
         ""
         if missing(paid.low)
@@ -189,9 +210,9 @@ def alike(found: Any) -> str | None:
     mine = found.checks[found.checks["measure"] == "degree"].set_index("check")
     if "baseline" not in mine.index or missing(mine.loc["baseline", "value"]):
         return None
-    level = (
-        f"Before the start, penetration differed by {points(mine.loc['baseline', 'value'])} points between both sides"
-    )
+    apart = mine.loc["baseline", "value"]
+    lay = "was" if rounds_away(apart, 2) else f"lay {_size(apart)} points {'above' if apart > 0 else 'below'}"
+    level = f"Before the start, penetration of customers in {called(found)} {lay} that of {them(found)}"
     trends = [mine.loc[each] for each in ("trend", "placebo") if each in mine.index]
     if not trends:
         return f"{level}; with one quarter before it, trends cannot be compared."
@@ -207,8 +228,9 @@ def regression(found: Any) -> str | None:
         return None
     where = f"lay {_size(back.all - back.chosen)} points below" if back.all > back.chosen else "did not lie below"
     told = (
-        f"The customers chosen {where} the average of all ({per_cent(back.chosen)} against {per_cent(back.all)}). "
-        f"A change of {points(back.expected)} points was to be expected of them without any programme"
+        f"The customers chosen{_of(found, word='for')} {where} the average of all ({per_cent(back.chosen)} against "
+        f"{per_cent(back.all)}). A change of {points(back.expected)} points was to be expected of them without any "
+        "programme"
     )
     source = (
         f", as from {quarter(back.since)} to {quarter(back.until)}"
@@ -242,15 +264,16 @@ def threat(row: Row, back: Any = None) -> str:
         else f"moves the average by {points(size)} points"
     )
     who = f"{count(n)} of {plural(of, 'customer')}"
+    beyond = APART.get(row["whose"], APART["others"])
     sentences: Mapping[str, str] = {
         "regression_to_the_mean": _drift(size, back),
-        "market": f"{upper(THEM.get(row['whose'], 'others'))} moved by {points(size)} points over the same time.",
+        "market": f"Customers {beyond} it moved by {points(size)} points over the same time.",
         "survivorship": f"{who} counted before are no longer counted; that {moves}.",
         "joiners": f"{who} counted now were not counted before; that {moves}.",
-        "attrition": f"{who} in it are no longer counted, {points(size)} points apart from the other side.",
+        "attrition": f"{who} in it are no longer counted: {points(size)} points against the other side.",
         "catalogue": f"What could be bought changed for {who} since the last quarter before the start. Beside "
         f"their change in the products on sale to them both times, that {moves}.",
-        "mix": f"By {name(detail or 'segment')}, the mix of customers changed; that {moves}.",
+        "mix": f"By {spaced(detail or 'segment')}, the mix of customers changed; that {moves}.",
         "few_quarters_before": f"{plural(n, 'complete quarter')} before the start; {of} are the least to see a trend.",
         "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well.",
         "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
@@ -302,8 +325,19 @@ def _interval(row: Row) -> str:
     return f"(95% interval {points(row['low'])} to {points(row['high'])})"
 
 
-def _apart_from(against: str) -> str:
-    return {"held_out": "held out of it", "others": "not in it"}[against]
+def _named(programme: str) -> str:
+    return name(programme, most=48)
+
+
+def first(it: str) -> str:
+    """Begin a sentence; a client's own name keeps its spelling."""
+    return upper(it) if it == THE_ONE else it
+
+
+def _of(found: Any, named: bool = False, word: str = "of") -> str:
+    """Say of which programme, where that is not clear."""
+    it = called(found, named)
+    return "" if it == THE_ONE else f" {word} {it}"
 
 
 def _whole(reasons: tuple[str, ...]) -> str:
@@ -312,6 +346,7 @@ def _whole(reasons: tuple[str, ...]) -> str:
     return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
-def _amount(value: float, currency: str | None) -> str:
-    sign = "+" if value > 0 else ""
-    return f"{sign}{money(value, None, places=0)}" + (f" {name(currency, 12)}" if currency else "")
+def _amount(value: float, currency: str | None = None) -> str:
+    """Write a difference of amounts, with its sign."""
+    signed = ("+" if value > 0 else "") + money(value, places=0)
+    return f"{name(currency, 12)} {signed}" if currency else signed

