@@ -282,10 +282,10 @@ def test_the_engine_counts_what_plain_arrays_count(book, seed):
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
     whole = bridge.parts(subject, "2025Q1", "2025Q2", "pooled")
     assert whole.parts["points"].sum() == pytest.approx(whole.after - whole.before, abs=EXACT)
-    accounts = bridge.by_account(subject, "2025Q1", "2025Q2", "pooled", most=100)
+    accounts = bridge.by_account(subject, whole, most=100)
     assert accounts["points"].sum() == pytest.approx(whole.after - whole.before, abs=EXACT)
-    alike = bridge.by_account(subject, "2025Q1", "2025Q2", most=100)
     mean = bridge.parts(subject, "2025Q1", "2025Q2")
+    alike = bridge.by_account(subject, mean, most=100)
     assert alike["points"].sum() == pytest.approx(mean.after - mean.before, abs=EXACT)
 
 

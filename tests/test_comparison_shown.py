@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,12 +95,13 @@ def test_what_cannot_be_told_is_not_told():
 
 def test_small_parts_of_customers_keep_their_figures_and_their_people():
     moved = pd.DataFrame({"account_id": ["A", "B"], "points": [2e-4, -3e-7], "name": ["Ash", "Bay"], "owner": "Kim"})
-    page = table.accounts(moved).html
+    page = table.accounts(moved, "2025Q1", "2025Q2").html
     assert "+0.02000" in page
     assert "−0.00003" in page
     assert "Bay" in page
     assert "Kim" in page
-    assert "Ash" not in table.accounts(moved.drop(columns=["name", "owner"])).html
+    assert "Customers who moved the average most from Q1 2025 to Q2 2025" in page
+    assert "Ash" not in table.accounts(moved.drop(columns=["name", "owner"]), "2025Q1", "2025Q2").html
 
 
 def test_parts_that_do_not_add_up_as_shown_are_called_rounded():
@@ -127,7 +129,8 @@ def test_a_product_that_brings_less_is_said_and_warned_of():
 
 def test_who_is_counted_is_told_where_it_makes_the_change():
     parts = pd.DataFrame({"about": ["same customers", "customer base"], "points": [-0.01, 0.03]})
-    found = SimpleNamespace(about=parts, change=Estimate(0.02, 0.01, 0.03, 9), same=Estimate(-0.01, None, None, 9))
+    moved = {"change": Estimate(0.02, 0.01, 0.03, 9), "same": Estimate(-0.01, None, None, 9)}
+    found = SimpleNamespace(earlier="2025Q1", later="2025Q2", about=parts, **moved)
     assert "points the other way" in say.who_is_counted(found)
     parts["points"] = [0.02, 0.001]
     assert say.who_is_counted(found) is None
@@ -174,7 +177,13 @@ def test_no_label_of_the_bridge_touches_another(seed):
 def test_groups_are_drawn_with_what_is_hidden_named():
     split = split_of(3)
     split.table.loc[0, "suppressed"] = True
-    words = caption.segments(split), caption.segments_subtitle(split, "2025Q1", "2025Q2"), caption.segments_note(split)
+    split = replace(split, by="sales_area")
+    told = caption.segments(split, "2025Q1")
+    words = told, caption.segments_subtitle(split, "2025Q1", "2025Q2"), caption.segments_note(split)
+    assert told.startswith("Since Q1 2025, ")
+    for each in (*words[:2], say.groups(split), table.segments(split).html):
+        assert "sales area" in each
+        assert "sales_area" not in each
     page = figure.segments(split.table, *words, minimum=5)
     texts = [each.get_text() for each in page.texts]
     assert "fewer than 5 customers at one of the times" in texts
@@ -205,7 +214,8 @@ def test_readings_are_written_in_their_units(book):
     assert "100.00" in cells
     whole = bridge.parts(subject, "2025Q1", "2025Q2")
     assert "+25.0" in table.parts(whole).html
-    assert "A0" in table.accounts(bridge.by_account(subject, "2025Q1", "2025Q2")).html
+    ends = "2025Q1", "2025Q2"
+    assert "A0" in table.accounts(bridge.by_account(subject, bridge.parts(subject, *ends)), *ends).html
     factors = table.factors(bridge.revenue(subject, "2025Q1", "2025Q2", same=True), "EUR").html
     assert "−33.3" in factors
     assert "nothing to split" in table.factors(None).html

@@ -150,6 +150,7 @@ def test_a_page_shows_prose_and_results_and_no_code():
 
 def test_warnings_stay_in_the_notebook():
     assert "Warning" not in body([stream("UserWarning: x", "stderr")])
+    assert 'class="result"' not in body([shows({"text/html": "", "text/plain": "Html(html='')"})])
 
 
 def test_a_long_output_is_cut_and_says_so():

@@ -51,14 +51,13 @@ def bridge_note(found: Any) -> str:
 
 def segments(split: Any, earlier: str) -> str:
     """Title the groups: how much is within them, how much is their mix, and who moved most."""
-    told = (
-        f"Since {quarter(earlier)}, {points(split.within.value)} points within groups, {points(split.mix)} by their mix"
-    )
+    inside = f"{points(split.within.value)} points within groups by {spaced(split.by)}"
+    told = f"Since {quarter(earlier)}, {inside}, {points(split.mix)} by their mix"
     rows = [row for row in split.table.to_dict("records") if _moved_clearly(row)]
     if not rows:
         return f"{told}; no group moved clearly"
     most = max(rows, key=lambda row: abs(row["within"]))
-    return f"{told}; most in {name(most['group'], most=40)}: {points(most['within'])}"
+    return f"{told}; most in “{name(most['group'], most=40)}”: {points(most['within'])}"
 
 
 def segments_subtitle(split: Any, earlier: str, later: str) -> str:

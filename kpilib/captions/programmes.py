@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kpilib.wording import programmes as say
-from kpilib.written import missing, name, plural, points, quarter, spaced
+from kpilib.written import missing, name, plural, points, quarter, spaced, upper
 
 WHAT = {
     "degree": "Share of what customers could buy that they have, change since {ref}, points",
@@ -22,14 +22,14 @@ def events(found: Any, measure: str = "degree") -> str:
         return f"{WHAT[measure].partition(',')[0]}: customers in {it} and {them}"
     row = say.effect_of(found, "degree", "at_end")
     if row is None or missing(row["value"]):
-        return f"{name(found.name, most=48)}: there is nobody to compare its customers with"
+        return f"{upper(name(found.name, most=48))}: there is nobody to compare its customers with"
     if missing(row["low"]):
         return f"Too little is known to tell customers in {it} from {them}"
     if not say.clear(row):
         return f"Customers in {it} did not clearly move otherwise than {them}"
     if found.verdict.word == say.CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"{say.first(it)} {verb} penetration, by {_points(row['value'])}"
+        return f"{upper(it)} {verb} penetration, by {_points(row['value'])}"
     more = "more" if row["value"] > 0 else "less"
     return f"Customers in {it} moved {_points(row['value'])} {more} than {them}: {found.verdict.word}, no proof"
 
@@ -46,7 +46,7 @@ def note(found: Any) -> str:
         who.append(f"{found.held_out:,} held out")
     drawn = f"drawn by {spaced(found.assigned_by)}" if found.held_out else "nobody held out"
     bars = f"Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
-    return f"{name(found.name, most=48)}: {', '.join(who)}, {drawn}. {bars}"
+    return f"{upper(name(found.name, most=48))}: {', '.join(who)}, {drawn}. {bars}"
 
 
 def sides(found: Any) -> tuple[str, str]:

@@ -192,9 +192,11 @@ class _Active(HTMLParser):
 
 
 def _belongs(output: Any, cell: Any) -> bool:
-    """Say whether an output is for the page: not stderr, not the repr of a picture's axes."""
+    """Say whether an output is for the page: not stderr, not empty, not the repr of a picture's axes."""
     if output.output_type == "stream":
         return output.name == "stdout"
+    if _data(output).get("text/html") == "":
+        return False
     bare = set(_data(output)) == {"text/plain"}
     return not (bare and _pictured(cell))
 

@@ -24,7 +24,7 @@ def moved(found: Any) -> Html:
         Column("change", "Change, points", points),
         Column("low", "95% interval from", points),
         Column("high", "to", points),
-    ], f"{name(found.name, most=48)}: before and after")  # fmt: skip
+    ], f"{upper(name(found.name, most=48))}: before and after")  # fmt: skip
 
 
 def effects(found: Any, currency: str | None = None) -> Html:
@@ -48,7 +48,7 @@ def effects(found: Any, currency: str | None = None) -> Html:
         Column("value", "Difference", str),
         Column("low", "95% interval from", str),
         Column("high", "to", str),
-    ], f"{name(found.name, most=48)}: change of both sides", notes)  # fmt: skip
+    ], f"{upper(name(found.name, most=48))}: change of both sides", notes)  # fmt: skip
 
 
 def threats(found: Any) -> Html:
@@ -65,7 +65,7 @@ def threats(found: Any) -> Html:
         Column("shown", "Size, points", str),
         text("means", "What it means"),
         text("stands", "In the comparison"),
-    ], f"{name(found.name, most=48)}: what else could explain it", [say.judged(found)])  # fmt: skip
+    ], f"{upper(name(found.name, most=48))}: what else could explain it", [say.judged(found)])  # fmt: skip
 
 
 def _stands(row: dict[str, Any]) -> str:

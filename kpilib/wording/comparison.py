@@ -122,7 +122,8 @@ def who_is_counted(bridge: Any) -> str | None:
     sign = "and points the other way" if stay * whole < 0 and not rounds_away(stay, 2) else "and is the one to read"
     return (
         f"{_when(bridge)}, who is counted moved penetration by {points(turnover)} points: by new and lost "
-        f"customers, not by what those we had both times bought. The change among these is {points(stay)} points {sign}."
+        f"customers, not by what those we had both times bought. The change among these is {points(stay)} points "
+        f"{sign}."
     )
 
 

@@ -93,7 +93,7 @@ def not_examined(reasons: Mapping[str, str | None]) -> list[str]:
     """
     if not reasons:
         return ["No programme is examined: the client tells of none."]
-    return [f"{first(_named(each))} is not examined. {reason}" for each, reason in reasons.items() if reason]
+    return [f"{upper(_named(each))} is not examined. {reason}" for each, reason in reasons.items() if reason]
 
 
 def called(found: Any, named: bool = False) -> str:
@@ -108,7 +108,7 @@ def them(found: Any) -> str:
 
 def stands(found: Any) -> str:
     """Say what happened to those in the programme: before and after, and nothing else."""
-    since = f"{first(_named(found.name))} began on {day(found.start)}"
+    since = f"{upper(_named(found.name))} began on {day(found.start)}"
     row = _side(found.moved, "treated")
     if row is None:
         return f"{since}; no customer in it is counted both before and after."
@@ -136,14 +136,14 @@ def compared(found: Any, named: bool = False) -> str | None:
     if row is None or missing(row["value"]):
         return None
     interval, it = _interval(row), called(found, named)
-    difference = "The difference" if it == THE_ONE else f"The difference that {it} shows"
+    shown = f"The difference from {them(found)} is" if it == THE_ONE else f"Against {them(found)}, {it} shows"
     if missing(row["low"]):
-        return f"{difference} is {points(row['value'])} points; too little is known for an interval."
+        return f"{shown} {points(row['value'])} points; too little is known for an interval."
     if not clear(row):
-        return f"{difference}, {points(row['value'])} points {interval}, may be chance."
+        return f"{shown} {points(row['value'])} points {interval}, which may be chance."
     if found.verdict.word == CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"{first(it)} {verb} penetration by {_size(row['value'])} points {interval}."
+        return f"{upper(it)} {verb} penetration by {_size(row['value'])} points {interval}."
     more = "more" if row["value"] > 0 else "less"
     size = _size(row["value"])
     return f"Customers in {it} moved by {size} points {more} than {them(found)} {interval}."
@@ -156,7 +156,7 @@ def width(found: Any) -> str | None:
         return None
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
-    drawn = f"{first(called(found))} was drawn by {spaced(found.assigned_by)}, {count(units)} units in all"
+    drawn = f"{upper(called(found))} was drawn by {spaced(found.assigned_by)}, {count(units)} units in all"
     return f"{drawn}, and each counts alike, whatever its size: the interval is {wide} points wide."
 
 
@@ -191,7 +191,7 @@ def payback(found: Any, currency: str | None = None) -> str:
     paid = found.payback
     if paid is None or found.verdict.word != CONTROLLED:
         return NO_PAYBACK[found.no_payback or "not_controlled"].format(of=_of(found))
-    cost = f"{first(called(found))} cost {money(paid.cost, currency, places=0)}"
+    cost = f"{upper(called(found))} cost {money(paid.cost, currency, places=0)}"
     spread = (
         ""
         if missing(paid.low)
@@ -327,11 +327,6 @@ def _interval(row: Row) -> str:
 
 def _named(programme: str) -> str:
     return name(programme, most=48)
-
-
-def first(it: str) -> str:
-    """Begin a sentence; a client's own name keeps its spelling."""
-    return upper(it) if it == THE_ONE else it
 
 
 def _of(found: Any, named: bool = False, word: str = "of") -> str:
