@@ -72,7 +72,7 @@ def test_no_conclusion_is_typed_in(notebook):
 
 
 def test_notebooks_are_stored_as_nbstripout_leaves_them(notebook):
-    assert set(notebook.metadata) <= {"kernelspec", "language_info"}
+    assert set(notebook.metadata) <= {"kernelspec", "language_info", "title"}
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags"}
     assert json.dumps(notebook)

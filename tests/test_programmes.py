@@ -461,7 +461,8 @@ def results(draw):
     paid = SimpleNamespace(cost=1000.0, value=(low + high) / 2, low=low, high=high)
     return SimpleNamespace(
         name="Calls", alone=draw(st.booleans()), assigned_by="territory", start=date(2024, 1, 15), before="2023Q4",
-        after="2024Q4", treated=50, held_out=40, against=against, moved=pd.DataFrame(sides[: 1 if against is None else 2]),
+        after="2024Q4", treated=50, held_out=40, against=against,
+        moved=pd.DataFrame(sides[: 1 if against is None else 2]),
         effects=pd.DataFrame(rows, columns=list(effect.EFFECTS)), waves=None,
         checks=pd.DataFrame({"check": ["baseline", "trend"], "measure": "degree", "value": [draw(number), draw(number)],
                              "clear": [False, draw(st.booleans())]}),
