@@ -380,6 +380,16 @@ def test_refusals_say_what_is_so(book):
         bridge.parts(book("Ax", "Ax"), "2025Q1", "2025Q2", "median")
 
 
+def test_who_moved_it_most_comes_with_name_and_owner_where_there_are_any(book):
+    quarters = "Ax- By-", "Axy By-"
+    for options, told in (({"names": {"A": "Ash"}}, ["A", "Ash", "Kim"]), ({}, ["A", None, None])):
+        subject = book(*quarters, **options)
+        found = bridge.by_account(subject, bridge.parts(subject, "2025Q1", "2025Q2"))
+        assert (
+            found[["account_id", "name", "owner"]].astype(object).replace({float("nan"): None}).iloc[0].tolist() == told
+        )
+
+
 def test_one_account_moves_and_has_no_interval(book):
     found = bridge.parts(book("Ax", "Ax Ay", products=["x", "y"]), "2025Q1", "2025Q2")
     assert found.parts.set_index("part").loc["gains", "points"] == 0.5

@@ -57,7 +57,8 @@ def segments(split: Any, earlier: str) -> str:
     if not rows:
         return f"{told}; no group moved clearly"
     most = max(rows, key=lambda row: abs(row["within"]))
-    return f"{told}; most in “{name(most['group'], most=40)}”: {points(most['within'])}"
+    clear = "most in" if len(rows) > 1 else "clear alone in"
+    return f"{told}; {clear} “{name(most['group'], most=40)}”: {points(most['within'])}"
 
 
 def segments_subtitle(split: Any, earlier: str, later: str) -> str:

@@ -63,7 +63,7 @@ class Html:
         return self.html
 
     def _repr_html_(self) -> str:
-        return f"<style>{STYLE}</style>{self.html}"
+        return f"<style>{STYLE}</style>{self.html}" if self.html else ""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def accounts(found: pd.DataFrame, earlier: str, later: str) -> Html:
         Column("held_later", "Has", count),
         Column("possible_later", "of ", count),
         Column("points", "Part in the change, points", lambda each: _fine(each, places)),
-    ], f"Customers who moved the average most from {quarter(earlier)} to {quarter(later)}", [MOVERS_NOTE])  # fmt: skip
+    ], f"Who moved the average most, {quarter(earlier)} to {quarter(later)}", [MOVERS_NOTE])  # fmt: skip
 
 
 def _without_repeats(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

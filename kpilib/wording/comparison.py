@@ -23,6 +23,7 @@ from kpilib.written import (
     points,
     quarter,
     rounds_away,
+    several,
     spaced,
     upper,
 )
@@ -218,22 +219,23 @@ def claim(found: Any) -> str:
     )
 
 
-def at_risk(risks: pd.DataFrame | None, months: int) -> str | None:
-    """Say how much of what is held may be lost later, at both quarters.
+def at_risk(risks: Sequence[pd.DataFrame | None], months: int) -> str | None:
+    """Say how much of what is held may be lost later, now and at the earlier quarters.
 
     Parameters
     ----------
     risks
-        ``comparison.at_risk``: two rows of quarter, held, lapsing, share; or None.
+        ``comparison.at_risk`` with each earlier quarter: two rows of quarter, held, lapsing, share; or None.
     """
-    if risks is None or risks["share"].isna().any():
+    known = [each.to_dict("records") for each in risks if each is not None and each["share"].notna().all()]
+    if not known:
         return None
-    before, after = risks.to_dict("records")
+    after = known[0][-1]
+    before = several(f"{per_cent(each['share'])} in {quarter(each['quarter'])}" for each, _ in known)
     return (
         f"{per_cent(after['share'])} of what customers have in {quarter(after['quarter'])} is past its usual time of "
-        f"reordering ({count(after['lapsing'])} of {count(after['held'])}), against {per_cent(before['share'])} in "
-        f"{quarter(before['quarter'])}. A purchase counts at once, a stop only after {months} months: part of the "
-        "losses of this change is still to come."
+        f"reordering ({count(after['lapsing'])} of {count(after['held'])}), against {before}. A purchase counts at "
+        f"once, a stop only after {months} months: part of the losses is still to come."
     )
 
 

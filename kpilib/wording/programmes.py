@@ -103,7 +103,7 @@ def called(found: Any, named: bool = False) -> str:
 
 def them(found: Any) -> str:
     """Name the customers it is compared with, in a sentence that has named the programme."""
-    return f"customers {APART.get(found.against, APART['others'])} it"
+    return f"customers {_apart(found)} it"
 
 
 def stands(found: Any) -> str:
@@ -210,9 +210,13 @@ def alike(found: Any) -> str | None:
     mine = found.checks[found.checks["measure"] == "degree"].set_index("check")
     if "baseline" not in mine.index or missing(mine.loc["baseline", "value"]):
         return None
-    apart = mine.loc["baseline", "value"]
-    lay = "was" if rounds_away(apart, 2) else f"lay {_size(apart)} points {'above' if apart > 0 else 'below'}"
-    level = f"Before the start, penetration of customers in {called(found)} {lay} that of {them(found)}"
+    apart, row = mine.loc["baseline", "value"], effect_of(found, "degree", "at_end")
+    each = f", each {spaced(found.assigned_by)} counting alike" if row and "Welch" in row["method"] else ""
+    more = f"{_size(apart)} points {'more' if apart > 0 else 'less'} penetration than"
+    level = (
+        f"Of all customers counted just before the start{each}, those in {called(found)} had "
+        f"{'the same penetration as' if rounds_away(apart, 2) else more} those {_apart(found)} it"
+    )
     trends = [mine.loc[each] for each in ("trend", "placebo") if each in mine.index]
     if not trends:
         return f"{level}; with one quarter before it, trends cannot be compared."
@@ -323,6 +327,10 @@ def _side(moved: pd.DataFrame, side: str) -> Row | None:
 
 def _interval(row: Row) -> str:
     return f"(95% interval {points(row['low'])} to {points(row['high'])})"
+
+
+def _apart(found: Any) -> str:
+    return APART.get(found.against, APART["others"])
 
 
 def _named(programme: str) -> str:
