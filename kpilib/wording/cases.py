@@ -49,7 +49,7 @@ def implied(found: Any) -> list[str]:
     claim = comparison.claim(found.implied)
     if found.case.kpi in KPIS and KPIS[found.case.kpi] == "index":
         claim += (
-            " That takes the index for penetration: as if the slots on record stayed, and every holding had a record."
+            " That takes the index for penetration: as if no more were offered, and every product held had a record."
         )
     return said(f"At constant customers and products on offer: {claim[:1].lower()}{claim[1:]}", _shown(found.shown))
 
@@ -265,8 +265,8 @@ def _wins(before: Any, after: Any) -> str | None:
     if any(missing(row["newly_held"]) or not row["newly_held"] for row in (before, after)):
         return None
     told = [
-        f"in the year to {quarter(row['quarter'])}, {count(row['won'])} slots were won on record and "
-        f"{count(row['newly_held'])} products newly held"
+        f"in the year to {quarter(row['quarter'])}, {count(row['won'])} products were won on record and "
+        f"{count(row['newly_held'])} newly held"
         for row in (before, after)
     ]
     return f"{upper(told[0])}; {told[1]}."

@@ -163,7 +163,8 @@ def width(found: Any) -> str | None:
 def refused(found: Any) -> str | None:
     """Say why there is no comparison, where one was to be expected."""
     if found.fault:
-        return f"What was held out{_of(found)} is no hold-out: {found.fault}."
+        fault = found.fault.replace(found.assigned_by, spaced(found.assigned_by))
+        return f"What was held out{_of(found)} is no hold-out: {fault}."
     return found.refused
 
 
@@ -191,6 +192,7 @@ def payback(found: Any, currency: str | None = None) -> str:
     paid = found.payback
     if paid is None or found.verdict.word != CONTROLLED:
         return NO_PAYBACK[found.no_payback or "not_controlled"].format(of=_of(found))
+    unit = name(currency, 12) if currency else "unit"
     cost = f"{upper(called(found))} cost {money(paid.cost, currency, places=0)}"
     spread = (
         ""
@@ -199,10 +201,10 @@ def payback(found: Any, currency: str | None = None) -> str:
     )
     each = f"{paid.value:,.2f}".replace("-", "\N{MINUS SIGN}")
     if missing(paid.low) or paid.low <= 0 <= paid.high:
-        return f"{cost}. Margin for each unit of cost is {each}{spread}, which may be chance: no payback is shown."
+        return f"{cost}. Margin for each {unit} of cost is {each}{spread}, which may be chance: no payback is shown."
     if paid.value < 0:
-        return f"{cost}, and margin fell by more than chance: {each} for each unit of cost{spread}."
-    return f"{cost} and earned {each} of margin for each unit of it{spread}."
+        return f"{cost}, and margin fell by more than chance: {each} for each {unit} of cost{spread}."
+    return f"{cost} and earned {each} of margin for each {unit} of it{spread}."
 
 
 def alike(found: Any) -> str | None:
