@@ -504,6 +504,8 @@ def test_every_sentence_keeps_to_its_numbers(found):
     first += [each for each in (say.alike(found), say.revenue(found, "EUR"), say.compared(found)) if each]
     assert found.alone or all("Calls" in each for each in first)
     assert "Calls" in say.short(found)
+    if sure:
+        assert say.short(found).endswith(f"{found.verdict.word}, no proof.") == (found.verdict.word != CONTROLLED)
     assert found.verdict.word in say.judged(found)
     assert ("no proof" in say.judged(found)) == (found.verdict.word == SUGGESTIVE)
     paid = say.payback(found, "EUR")

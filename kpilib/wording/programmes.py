@@ -73,7 +73,10 @@ def happened(found: Any) -> list[str]:
 
 def short(found: Any) -> str:
     """Answer in one sentence that names the programme: the difference, or else the verdict."""
-    return compared(found, named=True) or judged(found, named=True)
+    told, word = compared(found, named=True), found.verdict.word
+    if told and word != CONTROLLED and clear(effect_of(found, "degree", "at_end")):
+        return f"{told.removesuffix('.')}: {word}, no proof."
+    return told or judged(found, named=True)
 
 
 def not_examined(reasons: Mapping[str, str | None]) -> list[str]:
@@ -136,11 +139,12 @@ def compared(found: Any, named: bool = False) -> str | None:
     if row is None or missing(row["value"]):
         return None
     interval, it = _interval(row), called(found, named)
-    shown = f"The difference from {them(found)} is" if it == THE_ONE else f"Against {them(found)}, {it} shows"
+    size = points(row["value"], " points")
+    shown = f"The difference is {size}" if it == THE_ONE else f"Customers in {it} moved by {size} against {them(found)}"
     if missing(row["low"]):
-        return f"{shown} {points(row['value'])} points; too little is known for an interval."
+        return f"{shown}; too little is known for an interval."
     if not clear(row):
-        return f"{shown} {points(row['value'])} points {interval}, which may be chance."
+        return f"{shown} {interval}, which may be chance."
     if found.verdict.word == CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
         return f"{upper(it)} {verb} penetration by {_size(row['value'])} points {interval}."
