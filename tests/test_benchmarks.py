@@ -112,7 +112,7 @@ def test_the_two_bank_account_rows_are_not_comparable(rows):
 @pytest.mark.parametrize(
     ("row", "kpi", "industry", "words"),
     [
-        ("datadog_2024q3_k2", "multi_product_share", None, "does not name the client's industry"),
+        ("datadog_2024q3_k2", "multi_product_share", None, "the client's industry is not stated"),
         ("datadog_2024q3_k2", "multi_product_share", "retail", "from software; the client is in retail"),
         ("datadog_2024q3_k2", "account_penetration_degree", "software", "It is about multi_product_share"),
         ("hubspot_2025q3_core", "multi_product_share", "software", "recurring revenue"),

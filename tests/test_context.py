@@ -135,7 +135,7 @@ def test_every_card_has_a_function_or_says_what_is_lacking(book):
     assert all(each.kpi == kpi and (each.value is not None or each.lacking) for kpi, each in found.items())
     assert (found["whitespace_slots"].value, found["whitespace_slots"].n) == (7, 10)
     assert found["peer_reference"].value == peers.reach(small, "2025Q1") == 0.5  # of 0 0 0 .5 1
-    assert found["feedback_coverage"].lacking == "It needs a table of feedback ([feedback])."
+    assert found["feedback_coverage"].lacking == "It needs feedback of customers: who, when, which score."
 
 
 # sentences that say why not, and what is found

@@ -376,7 +376,7 @@ def test_without_a_wallet_there_is_none_and_two_for_a_day_are_refused(tmp_path, 
     assert revenue.above_wallet(worked, "2026Q4") is None
     twice = '[wallet]\nrows = [{ account_id = "A", spend = 5 }, { account_id = "A", spend = 6 }]\n'
     with pytest.raises(DataError, match="more than one spend"):
-        revenue.share_of_wallet(shop(tmp_path, twice), "2025Q4")
+        shop(tmp_path, twice)
 
 
 def test_impact_follows_accounts_from_what_they_had(shopping):

@@ -119,8 +119,11 @@ def _scores(by_band: pd.DataFrame) -> str:
         return "Too few customers gave feedback to compare those who have little with those who have much"
     first, last = shown.iloc[0], shown.iloc[-1]
     higher = last["score"] - first["score"]
+    steps = shown["score"].astype(float).diff().dropna()
     how = "higher scores" if higher > 0.05 else "lower scores" if higher < -0.05 else "the same scores"
     levels = f"{first['score']:.1f} in {name(first['band'])}, {last['score']:.1f} in {name(last['band'])}"
+    if not ((steps >= 0).all() or (steps <= 0).all()):
+        return f"Scores do not simply follow how much customers have: {levels}"
     return f"Customers who have more give {how}: {levels}"
 
 

@@ -225,7 +225,7 @@ def _reason(row: dict[str, Any], industry: str | None) -> str | None:
     if not its or (industry or "").casefold() == its.casefold():
         return None
     if not industry:
-        return f"It is from {its}, and the engagement does not name the client's industry."
+        return f"It is from {its}, and the client's industry is not stated."
     return f"It is from {its}; the client is in {industry}."
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib import penetration
+from kpilib import penetration, pitfalls
 from kpilib.book import Book
 from kpilib.errors import DataError, near
 from kpilib.penetration import Change
@@ -46,6 +46,14 @@ class Carriers:
     by: str
     rows: pd.DataFrame
     change: Change
+
+
+@dataclass(frozen=True)
+class Products:
+    """The change by product: rows of ``penetration.by_product``; fewer customers than ``smallest`` carry no word."""
+
+    rows: pd.DataFrame
+    smallest: int
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,17 @@ def carriers(book: Book, quarter: str) -> Carriers | None:
     return Carriers(by, penetration.by_segment(book, quarter, by, change.against), change)
 
 
-def products(book: Book, quarter: str) -> pd.DataFrame | None:
+def products(book: Book, quarter: str) -> Products | None:
     """Compare every product's attach rate with the quarter before."""
     before = penetration.previous(book, quarter)
-    return penetration.by_product(book, quarter, before) if before else None
+    if before is None:
+        return None
+    return Products(penetration.by_product(book, quarter, before), book.engagement.minimum_cell)
+
+
+def tenure(book: Book, quarter: str) -> pd.DataFrame:
+    """Measure the degree by how long customers have been with us."""
+    return pitfalls.by_tenure(book, quarter)
 
 
 def lapsing(book: Book, quarter: str) -> Any:
@@ -124,7 +139,7 @@ def step(book: Book, quarter: str) -> Step:
 ASKED: Mapping[str, Callable[[Book, str], Any]] = MappingProxyType(
     {
         each.__name__: each
-        for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step)
+        for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step, tenure)
     }
 )
 

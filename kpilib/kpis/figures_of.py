@@ -181,7 +181,7 @@ def share_of_wallet(book: Book, quarter: str) -> Figure:
     """Revenue of twelve months, of what the same accounts spend in all."""
     label, kpi = queries.moment(book, quarter).label, "share_of_wallet"
     if not (book.has("wallet") and book.has("holdings")):
-        return Figure(kpi, quarter, None, lacking="It needs revenue, and what customers spend in all ([wallet]).")
+        return Figure(kpi, quarter, None, lacking="It needs revenue, and what customers spend in all.")
     if label not in revenue.covered(book)[3:]:
         return Figure(kpi, quarter, None, lacking="The data do not cover the twelve months that end with the quarter.")
     found = revenue.share_of_wallet(book, quarter)
@@ -229,7 +229,7 @@ def peer_reference(book: Book, quarter: str) -> Figure:
 
 def _heard(book: Book, quarter: str, kpi: str, found: pd.DataFrame | None, column: str, counted: str) -> Figure:
     if found is None:
-        return Figure(kpi, quarter, None, lacking="It needs a table of feedback ([feedback]).")
+        return Figure(kpi, quarter, None, lacking="It needs feedback of customers: who, when, which score.")
     row = found.iloc[0]
     if pd.isna(row[column]):
         return Figure(kpi, quarter, None, lacking=_few(book))

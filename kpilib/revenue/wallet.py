@@ -8,7 +8,6 @@ from decimal import Decimal
 import pandas as pd
 
 from kpilib.book import Book
-from kpilib.errors import DataError
 from kpilib.measures import degree, queries
 from kpilib.revenue import periods
 from kpilib.revenue.levels import share
@@ -45,7 +44,7 @@ def share_of_wallet(book: Book, quarter: str) -> Wallet | None:
     Raises
     ------
     DataError
-        Without revenue, when the data do not cover the twelve months, or an account has two spends for one day.
+        Without revenue, or when the data do not cover the twelve months.
     """
     found = wallet_by(book, quarter)
     if found is None:
@@ -106,7 +105,6 @@ def _accounts(book: Book, quarter: str, by: str | None) -> str:
     """Write revenue of twelve months and the last spend known on the day, for the accounts of the base."""
     at = queries.moment(book, quarter)
     periods.year(book, quarter)
-    _refuse_two_spends(book)
     return f"""
         SELECT c.account_id, c."group", coalesce(r.revenue, 0) AS revenue, w.spend
         FROM ({queries.base(book, [at.index], by)}) c
@@ -115,17 +113,3 @@ def _accounts(book: Book, quarter: str, by: str | None) -> str:
         LEFT JOIN (SELECT account_id, arg_max(spend, coalesce(day, DATE '0001-01-01')) AS spend FROM wallet
                    WHERE day IS NULL OR day <= DATE '{at.as_of}' GROUP BY account_id) w USING (account_id)
     """
-
-
-def _refuse_two_spends(book: Book) -> None:
-    twice = queries.fetch(
-        book, "SELECT account_id, day, count(*) AS n FROM wallet GROUP BY ALL HAVING count(*) > 1 ORDER BY 1, 2 LIMIT 1"
-    )
-    if len(twice):
-        row = twice.iloc[0]
-        day = "without a date" if pd.isna(row["day"]) else f"for {pd.Timestamp(row['day']).date()}"
-        raise DataError(
-            "An account has more than one spend for the same day.",
-            f"First: {row['account_id']!r} has {row['n']} {day}.",
-            "Add them up, or date them, in a source of their own (sql).",
-        )

@@ -27,6 +27,7 @@ from kpilib.written import (
     spaced,
 )
 
+TENURES = ("of less than a year", "of 1 year", "of 2 years", "of 3 years or more")
 UNANSWERED = "These data cannot answer it."
 UNTIL_THEIR_END = "Contracts are counted until their end; nothing is known of what will not be renewed."
 STATES = {
@@ -65,9 +66,10 @@ def figure(found: Any, card: Any) -> list[str]:
     told = []
     if not missing(found.value):
         n = "" if found.n is None else f"; n = {count(found.n)}: {card.counted}"
-        told.append(f"{number(found.value, card.unit)} at the end of {quarter(found.quarter)}{n}.")
-    if found.spans:
-        told.append(f"It is of {span(found.spans[0])}, against {span(found.spans[1])}.")
+        when = f"at the end of {quarter(found.quarter)}"
+        if found.spans:
+            when = f"in {span(found.spans[0])}, against {span(found.spans[1])}"
+        told.append(f"{number(found.value, card.unit)} {when}{n}.")
     if found.lacking:
         told.append(found.lacking)
     if found.against and not missing(found.change):
@@ -169,13 +171,13 @@ def carriers(found: Any) -> str:
     return told or f"No clear change to share out among the groups of {spaced(found.by)}."
 
 
-def products(found: pd.DataFrame) -> str | None:
+def products(found: Any) -> str | None:
     """Name the product that moved most, and how many rose and fell clearly."""
-    moved = found.dropna(subset=["change"])
+    moved = found.rows.dropna(subset=["change"])
     if moved["change"].map(rounds_away).all():
         return "No product moved."
     rose, fell = int((moved["low"] > 0).sum()), int((moved["high"] < 0).sum())
-    most = wording.largest_product(found)
+    most = wording.largest_product(found.rows, found.smallest)
     if rose or fell:
         rising = plural(rose, "product") if rose else "No product"
         falling = count(fell) if fell else "none"
@@ -226,6 +228,24 @@ def step(found: Any) -> str:
     )
 
 
+def tenure(found: pd.DataFrame) -> str | None:
+    """Say what customers have by how long they have been with us; nothing where fewer than two groups can be shown.
+
+    Example
+    -------
+    >>> rows = {"years": [0, 3, None], "n": [20, 80, 3], "mean": [0.25, 0.5, None]}
+    >>> tenure(pd.DataFrame(rows))
+    'Customers of less than a year have 25.0% (n = 20); of 3 years or more 50.0% (n = 80).'
+    """
+    shown = found.dropna(subset=["years", "mean"])
+    if len(shown) < 2:
+        return None
+    each = [f"{per_cent(row.mean)} (n = {count(row.n)})" for row in shown.itertuples(index=False)]
+    first, *rest = [(TENURES[int(years)], level) for years, level in zip(shown["years"], each, strict=True)]
+    told = "".join(f"; {who} {level}" for who, level in rest)
+    return f"Customers {first[0]} have {first[1]}{told}."
+
+
 def _changed(found: Any, unit: str) -> str:
     against = quarter(found.against)
     shown = points(found.change, " points") if unit == "share" else f"{found.change:+.2f}".replace("-", MINUS)
@@ -236,5 +256,6 @@ def _changed(found: Any, unit: str) -> str:
 
 
 _TOLD = {
-    each.__name__: each for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step)
+    each.__name__: each
+    for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step, tenure)
 }

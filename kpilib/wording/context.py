@@ -11,6 +11,7 @@ from kpilib.wording import benchmarks, feedback, forecast, pitfalls, revenue, sa
 from kpilib.written import are, count, plural, quarter, several
 
 NO_REVENUE = "These data hold no revenue, so what penetration is worth cannot be told."
+NO_PLAN = "No plan is given for {}."
 NO_FORECAST = (
     "Nothing is forecast from {}: what customers had then is not complete, because the data begin too late for it."
 )
@@ -99,9 +100,13 @@ def wallet(found: Any | None) -> list[str]:
     return [] if found is None else said(revenue.wallet(found), revenue.above_wallet(found))
 
 
-def planned(plan: pd.DataFrame, path: pd.DataFrame, minimum: int = 5) -> list[str]:
+def planned(plan: pd.DataFrame, path: pd.DataFrame, quarter_label: str, minimum: int = 5) -> list[str]:
     """Say what later plans ask for, and that there is no plan where there is none."""
-    return said(None if len(plan) else targets.met(plan), targets.ahead(path), targets.not_shown(plan, minimum))
+    return said(
+        None if len(plan) else NO_PLAN.format(quarter(quarter_label)),
+        targets.ahead(path),
+        targets.not_shown(plan, minimum),
+    )
 
 
 def set_beside(found: Any, peers: dict[str, pd.DataFrame]) -> list[str]:
@@ -125,9 +130,22 @@ def heard(
     return said(feedback.heard(coverage, months), feedback.score(score, scale), feedback.quiet_bands(by_band))
 
 
-def to_ask(listed: pd.DataFrame | None, band: str) -> list[str]:
-    """Say how many customers of a band are to be asked; nothing where answers are not on record."""
-    return [] if listed is None else [feedback.to_ask(listed, band)]
+def to_ask(listed: pd.DataFrame | None, band: str, actions: pd.DataFrame | None = None) -> list[str]:
+    """Say how many customers of a band are to be asked, and where all are listed; nothing where answers are not kept.
+
+    Parameters
+    ----------
+    listed, actions
+        ``feedback.to_ask`` of the band, and ``feedback.band_actions``.
+    """
+    if listed is None:
+        return []
+    return said(feedback.to_ask(listed, band), None if actions is None else feedback.actions(actions))
+
+
+def offered(by_owner: pd.DataFrame | None) -> list[str]:
+    """Say what was ever offered, and by whom least; nothing where offers or owners are not on record."""
+    return [] if by_owner is None else [pitfalls.offers(by_owner)]
 
 
 def in_touch(contacts: pd.DataFrame | None, months: int) -> list[str]:

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kpilib.wording import said
-from kpilib.written import MINUS, Row, are, count, have, missing, name, per_cent, plural, several
+from kpilib.written import MINUS, Row, count, have, missing, name, per_cent, plural, several
 
-NEEDS_FEEDBACK = (
-    "What customers say is not on record: a table of feedback (customer, day, score) under [feedback] would show it."
-)
-NEEDS_CONTACTS = (
-    "Whom we met is not on record: a table of contacts (customer, day, kind) under [interactions] would show it."
-)
+NEEDS_FEEDBACK = "What customers say is not on record: a list of their answers (customer, day, score) would show it."
+NEEDS_CONTACTS = "Whom we met is not on record: a list of contacts (customer, day, kind) would show it."
+
+TO_ASK, BY_BAND = "customers_to_ask.csv", "customers_by_band.csv"  # published beside the page
 
 
 def heard(coverage: pd.DataFrame | None, months: int = 12) -> str:
@@ -66,24 +63,6 @@ def net(nps: float | None) -> str:
     return "0" if whole == 0 else f"{'+' if whole > 0 else MINUS}{abs(whole)}"
 
 
-def by_band(table: pd.DataFrame | None) -> str | None:
-    """Say whether customers who have more say better things; an association, and warned of where it is not steady."""
-    if table is None:
-        return None
-    shown = table[~table["suppressed"].astype(bool)].dropna(subset=["score"])
-    if len(shown) < 2:
-        return "Too few customers gave feedback to compare scores by how much they have."
-    first, last = shown.iloc[0], shown.iloc[-1]
-    steps = shown["score"].astype(float).diff().dropna()
-    steady = (steps >= 0).all() or (steps <= 0).all()
-    told = (
-        f"Customers in the band {name(first['band'])} score {first['score']:.1f}, those in {name(last['band'])} "
-        f"{last['score']:.1f}"
-    )
-    warned = "" if steady else ", and the bands between do not follow: read no line into it"
-    return f"{told}{warned}. Neither says which comes first."
-
-
 def quiet_bands(table: pd.DataFrame | None) -> str | None:
     """Say which bands gave too little feedback to show a score."""
     if table is None:
@@ -111,35 +90,28 @@ def reached(contacts: pd.DataFrame | None, months: int = 12) -> str:
 
 
 def to_ask(listed: pd.DataFrame, band: str, months: int = 12) -> str:
-    """Say how many customers of a band are to be asked.
+    """Say how many customers of a band are to be asked, and where they are listed.
 
     Example
     -------
     >>> print(to_ask(pd.DataFrame({"last_asked": [None, None]}), "moderate"))
-    2 customers in the band moderate have not been asked for 12 months, 2 of them never.
+    2 customers in the band moderate have given no answer for 12 months, 2 of them never: see customers_to_ask.csv.
     """
     number = len(listed)
     if not number:
-        return f"Every customer in the band {name(band)} has been asked in the last {months} months."
+        return f"No customer in the band {name(band)} has been without an answer for {months} months."
     never = int(listed["last_asked"].isna().sum())
     rest = f", {count(never)} of them never" if never else ""
     who = plural(number, "customer")
-    return f"{who} in the band {name(band)} {have(number)} not been asked for {months} months{rest}."
+    told = f"{who} in the band {name(band)} {have(number)} given no answer for {months} months{rest}"
+    return f"{told}: see {TO_ASK}."
 
 
-def actions(listed: pd.DataFrame) -> list[str]:
-    """Say for each band how many customers its action concerns."""
-    told = []
-    for (band, action), part in listed.groupby(["band", "action"], sort=False):
-        number = len(part)
-        does = f": {name(action)}" if action else ""
-        told.append(f"{plural(number, 'customer')} {are(number)} in the band {name(band)}{does}.")
-    return told
-
-
-def answer(coverage: pd.DataFrame | None, found: pd.DataFrame | None, scale: Sequence[object] | None) -> list[str]:
-    """Give the answer in two sentences: who was heard, and what they say."""
-    return said(heard(coverage), score(found, scale))
+def actions(listed: pd.DataFrame) -> str | None:
+    """Say where every customer stands with what its band asks for; nothing where no customer has a band."""
+    if listed.empty:
+        return None
+    return f"What its band asks for, and the last answer, of each of {plural(len(listed), 'customer')}: {BY_BAND}."
 
 
 def _most(row: Row) -> str:

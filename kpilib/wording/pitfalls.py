@@ -42,21 +42,6 @@ def title(finding: Any) -> str:
     return TITLES[finding.pitfall] + (f" ({about(finding)})" if finding.about else "")
 
 
-def found(findings: Sequence[Any]) -> list[str]:
-    """Say what was found; that nothing was, where nothing was."""
-    fired = [told(each) for each in findings if each.fires]
-    looked = sum(each.fires is not None for each in findings)
-    return fired or [f"None of {plural(looked, 'known pitfall')} that the data can show is found."]
-
-
-def cannot_tell(findings: Sequence[Any]) -> str | None:
-    """Say what the engagement would need so that more could be told."""
-    lacking = dict.fromkeys(each for finding in findings if finding.fires is None for each in finding.lacks)
-    if not lacking:
-        return None
-    return f"More could be told with {several((NEEDS.get(each, each) for each in lacking), most=8)}."
-
-
 def offers(by_owner: pd.DataFrame | None, lacking: Sequence[str] = ()) -> str:
     """Say how much of what could be offered was, who never offers, and who lies furthest below what is expected."""
     if by_owner is None:
@@ -101,6 +86,9 @@ def _heard(finding: Any) -> str:
 
 def _unused(finding: Any) -> str:
     told = finding.figures
+    if told["alone"] == told["unhappy"] > 1:
+        who = plural(told["unhappy"], "customer")
+        return f"none of {who} who gave a low score had any contact in the {told['days']} days after it."
     return (
         f"of {plural(told['unhappy'], 'customer')} who gave a low score, {count(told['alone'])} had no contact in the "
         f"{told['days']} days after it."

@@ -7,7 +7,7 @@ import pandas as pd
 from kpilib.written import Row, are, missing, name, per_cent, plural, points, quarter, spaced
 
 KPIS = {
-    "account_penetration_degree": "share of what they could buy that customers have",
+    "account_penetration_degree": "share of what customers could buy that they have",
     "multi_product_share": "customers with {k} products or more",
     "account_penetration_index": "recorded sales opportunities won",
     "attach_rate": "customers with {product}",
@@ -63,7 +63,7 @@ def met(plan: pd.DataFrame) -> str:
     Only shares are compared for the largest miss: products are no points.
     """
     if plan.empty:
-        return "No plan is given for this quarter: targets are written under [[targets]] in the engagement."
+        return "No plan is given for this quarter."
     judged = plan[plan["met"].notna()]
     if judged.empty:
         return "None of the targets of this quarter can be held against what was reached."
