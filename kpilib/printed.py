@@ -25,6 +25,8 @@ COMPARED = {
     "accounts": "customers",
     "revenue_quarter": "revenue",
     "revenue_window": "of look-back",
+    "net_revenue_retention": "retained, net",
+    "gross_revenue_retention": "gross",
 }
 
 Figures = dict[str, Any]
@@ -123,7 +125,7 @@ def restatement(found: Any) -> str:
         rows.append(["Rounding", *[left[name] for name in names], "", ""])
     rows.append(["Together", *[row[-1] for row in told[1:]], "", ""])
     parts = [" ".join(say.answer(found)), aligned(told), "Parts of the difference; shares in points\n" + aligned(rows)]
-    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
+    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else []), say.NOT_COMPARED])
 
 
 def leaves(found: Figures) -> str:

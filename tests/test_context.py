@@ -121,7 +121,7 @@ def test_cards_show_what_became_of_revenue(many):
     assert (found.value, found.n) == (pytest.approx(240 / 264), 24)
     assert dict(found.parts)["growth of their revenue"] == pytest.approx(240 / 264 - 1)
     told = card_words.figure(found, SimpleNamespace(unit="share", counted="customers"))
-    assert told[-1] == "It is of the 12 months to Q4 2026, against the 12 months to Q4 2025."
+    assert "in the 12 months to Q4 2026, against the 12 months to Q4 2025; n = " in told[-1]
     balance = figures_of.figure(many, "growth_balance", NOW)
     assert balance.value == 240 + 300 - 264 == sum(value for _, value in balance.parts)
     assert card_words.number(-12.5, "money") == "−12.50"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpilib import __main__ as cli
-from kpilib import issued, kept, printed
+from kpilib import issued, kept, printed, revenue
 from kpilib.engagement import load
 from kpilib.errors import DataError
 from kpilib.issued import lines, record
@@ -30,7 +30,8 @@ SOLD = (
     "A,x,2025-10-05,1,10\nA,y,2025-11-05,1,20\nB,x,2025-10-06,1,30\nB,z,2025-12-01,2,40\nC,y,2025-12-24,1,50\n"
     "C,x,2025-08-01,1,60\nD,z,2025-11-11,1,70\nD,x,2025-09-30,1,80\n"
 )
-FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window")
+RETENTION = ("net_revenue_retention", "gross_revenue_retention")
+FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window", *RETENTION)
 ACCOUNTS = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
 WHO = "account_id,region\nA,North\nB,North\nC,South\nD,South\n"
 GRAIN = '[sources.map]\npath = "map.csv"\n[grain]\nsource = "map"\n'
@@ -128,6 +129,7 @@ def test_the_figures_as_issued_are_those_worked_by_hand(tmp_path):
     assert Client(tmp_path).issue().figures == {
         "mean": Fraction(1, 2), "pooled": Fraction(1, 2), "multi": Fraction(1, 2), "index": None, "accounts": 4,
         "revenue_quarter": Decimal(220), "revenue_window": Decimal(220),
+        **dict.fromkeys(RETENTION),  # the data begin this year
     }  # fmt: skip
 
 
@@ -249,6 +251,43 @@ def test_a_record_of_an_earlier_layout_is_listed_and_not_compared(tmp_path):
         client.diff()
     assert set(issued.restated(client.book())["figure"]) == set(told["figures"])
     assert client.issue().number == 2
+
+
+TWO_YEARS = HEAD.replace("data_from = 2025", "data_from = 2024")
+YEARS = HEADER + (
+    "A,x,2024-03-05,1,100\nB,x,2024-06-05,1,50\nE,y,2024-09-05,1,50\n"
+    "A,x,2025-10-05,1,120\nB,y,2025-11-05,1,20\nC,z,2025-11-06,1,70\n"
+)
+
+
+def test_revenue_retained_is_explained_with_accounts_that_are_lost(tmp_path):
+    """Of 200 before, A, B and E bring 140: 70 %; the lesser of both is 100 + 20 + 0: 60 %."""
+    client = Client(tmp_path, head=TWO_YEARS, **{"lines_csv": YEARS})
+    then = client.issue().figures
+    assert [then[each] for each in RETENTION] == [Fraction(7, 10), Fraction(6, 10)]
+    row = revenue.retention(client.book(), QUARTER).iloc[0]
+    assert [row[each] for each in RETENTION] == [0.7, 0.6]
+    client.change("lines.csv", ("E,y,2024-09-05,1,50\n", "E,y,2024-09-05,1,50\nE,z,2024-10-07,1,20\n"))
+    client.change("lines.csv", ("B,y,2025-11-05,1,20", "B,y,2025-11-05,1,30"))
+    found = client.diff()
+    assert moved(found) == {"late", "corrections"}
+    late, corrected = found.exact["late"], found.exact["corrections"]
+    assert [late[each] for each in RETENTION] == [
+        Fraction(140, 220) - Fraction(7, 10),
+        Fraction(12, 22) - Fraction(6, 10),
+    ]
+    assert [corrected[each] for each in RETENTION] == [Fraction(10, 220)] * 2
+    assert late["accounts"] == late["revenue_quarter"] == 0
+    assert found.parts.set_index("part").loc["late", "most"] == "E"
+    told = printed.restatement(found)
+    assert "net revenue retention, 12 months −1.8 points" in told
+    assert told.endswith(wording.NOT_COMPARED)
+
+
+def test_retention_is_not_shown_where_the_data_carry_none(tmp_path):
+    client = Client(tmp_path)
+    client.once()
+    assert not set(RETENTION) & set(wording.compared(client.diff()))
 
 
 def test_a_corrected_amount_is_a_correction(tmp_path):
@@ -593,7 +632,7 @@ def test_tables_and_sentences_say_what_the_difference_holds(tmp_path):
 
 def invented(parts: list[float], then: float) -> issued.Diff:
     """A difference whose parts are given, the same for every share; whole and money do not move."""
-    shares = ("mean", "pooled", "multi", "index")
+    shares = wording.SHARES
     whole = {"accounts": 5, "revenue_quarter": Decimal(9), "revenue_window": Decimal(9)}
     figures = [(name, then, then + sum(parts), sum(parts)) for name in shares]
     figures += [(name, value, value, 0 * value) for name, value in whole.items()]

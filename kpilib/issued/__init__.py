@@ -52,7 +52,8 @@ class Diff:
     """A quarter's figures as issued and today, and the parts that the difference is made of.
 
     ``exact`` holds every part's size by figure (mean, pooled, multi, index: fractions; accounts: whole;
-    revenue_quarter, revenue_window: decimals; None where undefined): over the parts they sum to today less as issued.
+    revenue_quarter, revenue_window: decimals; net_revenue_retention, gross_revenue_retention: fractions;
+    None where undefined): over the parts they sum to today less as issued.
     ``figures`` has a row per figure: figure, as_issued, today, difference; ``parts`` a row per part in the order it was
     let in: part, the sizes by figure, lines (that it concerns), accounts_touched (whose figures it moved), most (those
     it moved most), what (in words). In both tables shares are floats from 0 to 1.
@@ -110,7 +111,8 @@ def restated(book: Book, quarter: str | None = None) -> pd.DataFrame | None:
     Returns
     -------
     One row per issued quarter (its last issue), oldest first, and figure that its record holds (mean, pooled, multi,
-    index, accounts, revenue_quarter, revenue_window; an earlier layout held neither the index nor the last): quarter,
+    index, accounts, revenue_quarter, revenue_window, net_revenue_retention, gross_revenue_retention; earlier layouts
+    held fewer): quarter,
     issue, issued_on, figure, as_issued, today, difference (shares as floats from 0 to 1, accounts whole, revenue
     Decimal; None where undefined, or the quarter lies outside today's data).
     """
@@ -205,19 +207,23 @@ def _touched(before: Path, after: Path) -> tuple[int, str]:
     if before == after:
         return 0, ""
     sides = (f"read_parquet({queries.literal(str(each))})" for each in (before, after))
-    told = "{0}.possible, {0}.held, {0}.revenue_quarter, {0}.revenue_window, {0}.won, {0}.recorded"
+    told = (
+        "{0}.possible, {0}.held, {0}.revenue_quarter, {0}.revenue_window, {0}.won, {0}.recorded, {0}.before, {0}.after"
+    )
     moved = (
         "select coalesce(b.account_id, a.account_id) as account_id, "
         "abs(coalesce(a.revenue_quarter, 0) - coalesce(b.revenue_quarter, 0)) as revenue, "
         "abs(coalesce(a.held, 0) - coalesce(b.held, 0)) as held, "
         "abs(coalesce(a.revenue_window, 0) - coalesce(b.revenue_window, 0)) as window_revenue, "
-        "abs(coalesce(a.won, 0) - coalesce(b.won, 0)) as won from {} b full join {} a using (account_id) "
+        "abs(coalesce(a.won, 0) - coalesce(b.won, 0)) as won, "
+        "abs(coalesce(a.after, 0) - coalesce(b.after, 0)) "
+        "+ abs(coalesce(a.before, 0) - coalesce(b.before, 0)) as years from {} b full join {} a using (account_id) "
         f"where ({told.format('b')}) is distinct from ({told.format('a')})"
     ).format(*sides)
     with duckdb.connect() as db:
         db.execute(f"create table moved as {moved}")
         number = db.execute("select count(*) from moved").fetchone()[0]
-        most = "revenue desc, held desc, window_revenue desc, won desc, account_id"
+        most = "revenue desc, held desc, window_revenue desc, won desc, years desc, account_id"
         ranked = f"select account_id from moved order by {most} limit {NAMED}"
         names = [name for (name,) in db.execute(ranked).fetchall()]
     return number, ", ".join(names)

@@ -34,12 +34,14 @@ from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.issued import inputs
 from kpilib.measures import degree, offers, queries
+from kpilib.revenue import periods
 
-SCHEMA = 2  # 1 kept neither opportunities nor the revenue of the window
+SCHEMA = 3  # 1 kept neither opportunities nor the revenue of the window, 2 no revenue of accounts lost since
 FOLDER, RECORD, PACK_MANIFEST = "issued", "record.json", "manifest.json"
-DEFINED_BY = (*kept.COMPUTED_BY, "book.py", "measures/*.py")
+DEFINED_BY = (*kept.COMPUTED_BY, "book.py", "measures/*.py", "revenue/periods.py")
 SMALL = ("quarters", "products", "ledger", "totals", "readings", "rules")
-FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window")
+NET, GROSS = "net_revenue_retention", "gross_revenue_retention"
+FIGURES = ("mean", "pooled", "multi", "index", "accounts", "revenue_quarter", "revenue_window", NET, GROSS)
 WHOLE, MONEY = ("accounts",), ("revenue_quarter", "revenue_window")
 
 Number = Fraction | Decimal | int | None
@@ -138,10 +140,12 @@ def latest(engagement: Engagement, quarter: str, number: int | None = None) -> R
 
 
 def count(book: Book, quarter: str, file: Path) -> None:
-    """Write the accounts of the base of a quarter, with what their figures are made of.
+    """Write the accounts of a quarter, with what their figures are made of.
 
     account_id, possible, held, revenue_quarter, revenue_window, won and recorded (what the index divides; missing
-    where no opportunities are recorded).
+    where no opportunities are recorded), of the base (``counted``); before and after (revenue of the twelve months
+    before the last twelve, and of the last) of accounts with revenue before, whether they are in the base or not;
+    missing where the data do not cover both.
     """
     at = queries.moment(book, quarter)
     base = queries.base(book, [at.index])
@@ -158,19 +162,27 @@ def count(book: Book, quarter: str, file: Path) -> None:
         )
         rows = rows.format("coalesce(won, 0) as won, coalesce(recorded, 0) as recorded")
         rows = f"{rows} left join ({slots}) s using (account_id)"
+    both = (
+        "select account_id, b.* exclude (account_id), b.account_id is not null as counted, before, after "
+        f"from ({rows}) b full join ({_years(book, at)}) y using (account_id) order by account_id"
+    )
     with book.connect() as db:
-        db.execute(f"copy ({rows} order by account_id) to {queries.literal(str(file))} (format parquet)")
+        db.execute(f"copy ({both}) to {queries.literal(str(file))} (format parquet)")
 
 
 def figures(counted: Path) -> dict[str, Number]:
-    """Measure what a diff explains, exactly: degree (mean, pooled), 2+ products, index, accounts, revenue."""
+    """Measure what a diff explains, exactly: degree (mean, pooled), 2+ products, index, accounts, revenue, retention.
+
+    Retention is that of :mod:`kpilib.revenue.cohort` over twelve months against the twelve before.
+    """
     file = f"read_parquet({queries.literal(str(counted))})"
     with duckdb.connect() as db:
-        rows = db.execute(f"select possible, held, count(*) from {file} group by 1, 2").fetchall()
+        rows = db.execute(f"select possible, held, count(*) from {file} where counted group by 1, 2").fetchall()
         totals = (
-            f"select sum(revenue_quarter), sum(revenue_window), sum(won)::bigint, sum(recorded)::bigint from {file}"
+            "select sum(revenue_quarter), sum(revenue_window), sum(won)::bigint, sum(recorded)::bigint, sum(before), "
+            f"sum(after), sum(greatest(least(before, after), 0)) from {file}"
         )
-        quarter, window, won, recorded = db.execute(totals).fetchone()
+        quarter, window, won, recorded, before, after, kept_of_it = db.execute(totals).fetchone()
     accounts = sum(n for *_, n in rows)
     having = sum(n for possible, _, n in rows if possible)
     possible = sum(each * n for each, _, n in rows)
@@ -183,7 +195,24 @@ def figures(counted: Path) -> dict[str, Number]:
         "accounts": accounts,
         "revenue_quarter": quarter,
         "revenue_window": window,
+        NET: Fraction(after) / Fraction(before) if before else None,
+        GROSS: Fraction(kept_of_it) / Fraction(before) if before else None,
     }
+
+
+def _years(book: Book, at: queries.Moment) -> str:
+    """Write the query for the accounts with revenue in the twelve months before the last, and what they brought."""
+    first, middle, last = at.index - 7, at.index - 3, at.index
+    labels = dict(zip(book.quarters["quarter"], book.quarters["label"], strict=True))
+    whole = {labels.get(each) for each in range(first, last + 1)} <= set(periods.covered(book))
+    sums = [
+        f"coalesce(sum(revenue_quarter) filter (quarter {side} {middle}), 0) as {name}"
+        for side, name in (("<", "before"), (">=", "after"))
+    ]
+    return (
+        f"select account_id, {', '.join(sums)} from positions where {str(whole).lower()} "
+        f"and quarter between {first} and {last} group by account_id having before > 0"
+    )
 
 
 def kit() -> str:
@@ -316,7 +345,7 @@ def _refuse_earlier_layout(record: Record) -> None:
     if record.schema != SCHEMA:
         raise DataError(
             f"Issue {record.number} of {record.quarter} is a record of an earlier layout and cannot be compared.",
-            f"Its layout is {record.schema}, not {SCHEMA}: it kept neither opportunities nor revenue of the window.",
+            f"Its layout is {record.schema}, not {SCHEMA}: it did not keep all that is compared today.",
             "It stays as it is. Issue the quarter once more (kpi issue), and later changes are explained from there; "
             f"its own pack is in {record.folder / 'pack'}.",
         )

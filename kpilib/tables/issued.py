@@ -18,6 +18,8 @@ HEADS = {
     "accounts": "Customers",
     "revenue_quarter": "Revenue of the quarter",
     "revenue_window": "Revenue of the look-back",
+    "net_revenue_retention": "Net retention, points",
+    "gross_revenue_retention": "Gross retention, points",
 }
 IN_TURN = (
     "The parts are let in from the top down, each counted on those above it, and sum to the difference; "

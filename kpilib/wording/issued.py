@@ -27,10 +27,17 @@ FIGURES = {
     "accounts": "Customers counted",
     "revenue_quarter": "Revenue of the quarter",
     "revenue_window": "Revenue of the look-back",
+    "net_revenue_retention": "Net revenue retention, 12 months",
+    "gross_revenue_retention": "Gross revenue retention, 12 months",
 }
-SHARES = ("mean", "pooled", "multi", "index")
+SHARES = ("mean", "pooled", "multi", "index", "net_revenue_retention", "gross_revenue_retention")
+SOMETIMES = ("index", "net_revenue_retention", "gross_revenue_retention")  # undefined at many clients
 PLACES = {"accounts": 0, "revenue_quarter": 2, "revenue_window": 2}  # at least; shares have one
 MORE_PLACES = 2
+NOT_COMPARED = (
+    "Every other figure of the pack (products, bands, segments, feedback, forecasts, ...) is not explained: it stands "
+    "in the record as it was issued."
+)
 NOTHING_ISSUED = "No earlier quarter was issued, so none can have been restated."
 
 
@@ -64,9 +71,10 @@ def answer(found: Any, currency: str | None = None) -> list[str]:
 
 
 def compared(found: Any) -> list[str]:
-    """Name the figures to show: all but an index that is undefined both then and today."""
+    """Name the figures to show: all but an index or a retention that is undefined both then and today."""
     rows = found.figures.set_index("figure")
-    return [name for name in FIGURES if name != "index" or not rows.loc[name, ["as_issued", "today"]].isna().all()]
+    gone = rows[["as_issued", "today"]].isna().all(axis=1)
+    return [name for name in FIGURES if name not in SOMETIMES or not gone[name]]
 
 
 def largest(found: Any, currency: str | None = None) -> list[str]:
