@@ -112,7 +112,7 @@ def test_the_two_bank_account_rows_are_not_comparable(rows):
 @pytest.mark.parametrize(
     ("row", "kpi", "industry", "words"),
     [
-        ("datadog_2024q3_k2", "multi_product_share", None, "the client's industry is not stated"),
+        ("datadog_2024q3_k2", "multi_product_share", None, "this client's industry is not stated"),
         ("datadog_2024q3_k2", "multi_product_share", "retail", "from software; the client is in retail"),
         ("datadog_2024q3_k2", "account_penetration_degree", "software", "It is about multi_product_share"),
         ("hubspot_2025q3_core", "multi_product_share", "software", "recurring revenue"),
@@ -137,6 +137,10 @@ def test_every_row_is_either_beside_or_left_out(rows):
         for industry in (None, "software", "banking"):
             beside, left = (f(rows, kpi, industry) for f in (benchmarks.comparable, benchmarks.why_not))
             assert sorted([*beside["id"], *left["id"]]) == sorted(rows.loc[rows["kpi"] == kpi, "id"])
+            assert list(benchmarks.overlay(rows, iter(beside["id"]), kpi, industry)["id"]) == list(beside["id"])
+            for each in left.itertuples():
+                with pytest.raises(DataError, match=re.escape(each.reason)):
+                    benchmarks.overlay(rows, [each.id], kpi, industry)
 
 
 def test_an_unknown_kpi_has_no_benchmarks(rows, book):

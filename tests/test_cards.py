@@ -245,6 +245,17 @@ def test_products_that_moved_are_counted_of_those_that_could_be_bought_both_time
     assert not re.search(r"\b0 (products|fell)", told)
 
 
+def test_a_change_of_fewer_customers_than_the_client_shows_names_no_product():
+    table = attach(("x", 0.1, 0.05, 0.15), ("y", 0.0, -0.1, 0.1)).assign(n_both=60)  # 6 customers
+    assert "x changed most" in say.products(diagnostics.Products(table, 6))
+    assert "x changed most" not in say.products(diagnostics.Products(table, 7))
+
+
+def test_the_smallest_group_of_a_card_is_the_engagements(book):
+    client = book(BEFORE, NOW, products="xy", engagement={"minimum_cell": 2})
+    assert diagnostics.products(client, "2025Q2").smallest == 2
+
+
 @pytest.mark.parametrize(
     ("joined", "lost", "said"),
     [(0, 0, "3 customers are counted: the same as at the end of Q1 2025."),

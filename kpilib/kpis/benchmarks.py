@@ -161,7 +161,7 @@ def overlay(table: pd.DataFrame, ids: Iterable[str], kpi: str, industry: str | N
     DataError
         When a row is not there, is about another KPI, or is not comparable, with the reason.
     """
-    known = table.set_index("id", drop=False)
+    known, ids = table.set_index("id", drop=False), list(ids)
     for each in ids:
         if each not in known.index:
             raise DataError(f"There is no benchmark {each!r}.", near(each, known.index))
@@ -171,7 +171,7 @@ def overlay(table: pd.DataFrame, ids: Iterable[str], kpi: str, industry: str | N
             raise DataError(
                 f"{each} is not drawn beside {kpi}.", reason, "Name it in the text with its reason, or leave it out."
             )
-    return known.loc[list(ids)].reset_index(drop=True)
+    return known.loc[ids].reset_index(drop=True)
 
 
 def beside(book: Book, quarter: str, kpi: str) -> Beside:
@@ -225,7 +225,7 @@ def _reason(row: dict[str, Any], industry: str | None) -> str | None:
     if not its or (industry or "").casefold() == its.casefold():
         return None
     if not industry:
-        return f"It is from {its}, and the client's industry is not stated."
+        return f"It is from {its}, and this client's industry is not stated."
     return f"It is from {its}; the client is in {industry}."
 
 

@@ -1,4 +1,4 @@
-"""Pitfalls and offers by owner as HTML tables."""
+"""Pitfalls as an HTML table."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.tables import Column, Html, prose, show, text
+from kpilib.tables import Column, Html, show, text
 from kpilib.wording import pitfalls as say
-from kpilib.written import count, needing, per_cent, points, several, upper
+from kpilib.written import count, several, upper
 
 
 def findings(found: Sequence[Any]) -> Html:
@@ -29,33 +29,6 @@ def findings(found: Sequence[Any]) -> Html:
     ], "Known pitfalls")  # fmt: skip
 
 
-def owners(by_owner: pd.DataFrame | None, lacking: Sequence[str] = (), minimum: int = 5) -> Html:
-    """Show offers by owner (``offered.by_owner``), those furthest below what is expected first."""
-    if by_owner is None:
-        return prose([say.offers(None, lacking)])
-    table = needing(by_owner, "group", "accounts", "possible", "offered", "coverage", "expected", "suppressed")
-    hidden = table["suppressed"].astype(bool)
-    figures = [each for each in table if each not in ("group", "suppressed")]
-    table[figures] = table[figures].astype(object).mask(hidden, None)
-    table = table.assign(order=by_owner["difference"].to_numpy()).sort_values(
-        "order", na_position="last", kind="stable"
-    )
-    few = [f"Not shown: owners of fewer than {minimum} customers."] if hidden.any() else []
-    notes = ["Expected: what all owners together offer of the same products.", *few]
-    return show(table, [
-        text("group", "Owner"),
-        Column("accounts", "Customers", count),
-        Column("possible", "Could buy", count),
-        Column("held_unrecorded", "Have, no offer on record", count),
-        Column("offered", "Ever offered", count),
-        Column("won", "Won", count),
-        Column("never_offered", "Never offered", count),
-        Column("coverage", "Offered, %", _share),
-        Column("expected", "Expected, %", _share),
-        Column("difference", "Difference, points", points),
-    ], "Offers by owner", notes)  # fmt: skip
-
-
 def _quiet_ones(found: Sequence[Any]) -> list[tuple[bool, str]]:
     """List the pitfalls that were not found anywhere, then those that cannot be told anywhere."""
     fired = {each.pitfall for each in found if each.fires}
@@ -72,7 +45,3 @@ def _quiet(found: Sequence[Any], pitfall: str, fires: bool | None) -> dict[str, 
     where = f"Looked at {several(places)}." if len(places) > 1 else told
     verdict = "cannot be told" if fires is None else "not found"
     return {"title": say.TITLES[pitfall], "verdict": verdict, "n": None, "told": where}
-
-
-def _share(value: object) -> str:
-    return per_cent(value).rstrip("%")

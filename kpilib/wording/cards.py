@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib import wording
-from kpilib.wording.revenue import span
+from kpilib.wording.revenue import CUSTOMERS, span
 from kpilib.written import (
     MINUS,
     are,
@@ -79,7 +79,7 @@ def figure(found: Any, card: Any) -> list[str]:
 
 def parts(found: Any, unit: str) -> list[tuple[str, str]]:
     """Name the figures that belong to a figure, with their values."""
-    return [(name(each, most=60), number(value, unit)) for each, value in found.parts]
+    return [(name(CUSTOMERS.get(each, each), most=60), number(value, unit)) for each, value in found.parts]
 
 
 def in_bands(bands: pd.DataFrame) -> str:

@@ -111,7 +111,7 @@ def actions(listed: pd.DataFrame) -> str | None:
     """Say where every customer stands with what its band asks for; nothing where no customer has a band."""
     if listed.empty:
         return None
-    return f"What its band asks for, and the last answer, of each of {plural(len(listed), 'customer')}: {BY_BAND}."
+    return f"{BY_BAND} has all {plural(len(listed), 'customer')} with what their band asks for and their last answer."
 
 
 def _most(row: Row) -> str:

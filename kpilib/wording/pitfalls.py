@@ -43,7 +43,7 @@ def title(finding: Any) -> str:
 
 
 def offers(by_owner: pd.DataFrame | None, lacking: Sequence[str] = ()) -> str:
-    """Say how much of what could be offered was, who never offers, and who lies furthest below what is expected."""
+    """Say how much of what could be offered was, who never offers, else how far owners lie apart."""
     if by_owner is None:
         return f"Who offers what cannot be told without {several(NEEDS.get(each, each) for each in lacking)}."
     open_slots = by_owner["offered"].sum() + by_owner["never_offered"].sum()
@@ -53,12 +53,10 @@ def offers(by_owner: pd.DataFrame | None, lacking: Sequence[str] = ()) -> str:
     never = by_owner.loc[by_owner["never"].astype(bool), "group"].tolist()
     if never:
         return f"{share}; {several(never)} {have(len(never))} no offer on record at all, and that is no accident."
-    known = by_owner.dropna(subset=["difference"])
+    known = by_owner["coverage"].dropna()
     if len(known) < 2:
         return f"{share}."
-    least = known.loc[known["difference"].idxmin()]
-    apart = points(abs(least["difference"])).lstrip("+")
-    return f"{share}; {name(least['group'])} lies {apart} points below what such customers and products lead to expect."
+    return f"{share}; by owner from {per_cent(known.min())} to {per_cent(known.max())} (offers_by_owner.csv)."
 
 
 def _mix(finding: Any) -> str:
