@@ -245,6 +245,13 @@ def test_products_that_moved_are_counted_of_those_that_could_be_bought_both_time
     assert not re.search(r"\b0 (products|fell)", told)
 
 
+def test_who_was_there_when_the_data_begin_has_been_for_so_long_or_more(book):
+    client = book("Ax Bx", *["Ax Ay Bx"] * 3, "Ax Ay Bx Cx", products="xy", engagement={"minimum_cell": 1})
+    told = say.answered("tenure", diagnostics.tenure(client, "2026Q1"))
+    assert told == "Customers of less than a year have 50.0% (n = 1); of 1 year or more 75.0% (n = 2)."
+    assert say.answered("tenure", diagnostics.tenure(client, "2025Q1")) == say.UNANSWERED  # all came at once
+
+
 def test_a_change_of_fewer_customers_than_the_client_shows_names_no_product():
     table = attach(("x", 0.1, 0.05, 0.15), ("y", 0.0, -0.1, 0.1)).assign(n_both=60)  # 6 customers
     assert "x changed most" in say.products(diagnostics.Products(table, 6))

@@ -27,7 +27,7 @@ from kpilib.written import (
     spaced,
 )
 
-TENURES = ("of less than a year", "of 1 year", "of 2 years", "of 3 years or more")
+TENURES = ("of less than a year", "of 1 year", "of 2 years", "of 3 years")
 UNANSWERED = "These data cannot answer it."
 UNTIL_THEIR_END = "Contracts are counted until their end; nothing is known of what will not be renewed."
 STATES = {
@@ -231,6 +231,8 @@ def step(found: Any) -> str:
 def tenure(found: pd.DataFrame) -> str | None:
     """Say what customers have by how long they have been with us; nothing where fewer than two groups can be shown.
 
+    The longest is "or more": of who was there when the data begin, only that much is known.
+
     Example
     -------
     >>> rows = {"years": [0, 3, None], "n": [20, 80, 3], "mean": [0.25, 0.5, None]}
@@ -241,8 +243,10 @@ def tenure(found: pd.DataFrame) -> str | None:
     if len(shown) < 2:
         return None
     each = [f"{per_cent(row.mean)} (n = {count(row.n)})" for row in shown.itertuples(index=False)]
-    first, *rest = [(TENURES[int(years)], level) for years, level in zip(shown["years"], each, strict=True)]
-    told = "".join(f"; {who} {level}" for who, level in rest)
+    longest = found["years"].max()
+    who = [TENURES[int(years)] + (" or more" if years == longest else "") for years in shown["years"]]
+    first, *rest = zip(who, each, strict=True)
+    told = "".join(f"; {group} {level}" for group, level in rest)
     return f"Customers {first[0]} have {first[1]}{told}."
 
 
