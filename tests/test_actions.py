@@ -368,3 +368,39 @@ def test_a_plan_says_what_is_out_of_reach(book):
     assert "takes 1 more product sold" in told
     unknown = say.plan(plan.reach(mine, "2025Q2", 0.7, slots.assign(chance=None), slots))
     assert "cannot be said" in unknown[1]
+
+
+def test_a_plan_concludes_what_the_calls_cover(book):
+    """Each slot adds 0.25; of the 0.25 missing the call brings 0.055, both 0.1075: 0.57 products short."""
+    mine = book("Ax Bx", "Ax Bx", products=["x", "y"])
+    slots = candidates("Ay", "By", chance=0.2)
+    found = plan.reach(mine, "2025Q2", 0.75, slots, slots.iloc[:1])
+    assert found.calls_to_close == 1
+    assert found.short == pytest.approx((0.25 - 0.1075) / 0.25)
+    assert say.enough(found).startswith(
+        "So, in expectation, the call covers 22% and all open products together 43% of the 25.0 points to be gained: "
+        "about 1 more product must be sold than is expected."
+    )
+    sure = plan.reach(mine, "2025Q2", 0.6, slots.assign(chance=0.9), slots.assign(chance=0.9))
+    assert sure.short == pytest.approx(-1.4)
+    assert "450% of the 10.0 points to be gained: more than enough, by about 1 product." in say.enough(sure)
+    assert say.plan(sure)[-2].startswith("The chance of reaching the target by then is")
+    even = plan.reach(mine, "2025Q2", 0.75, slots.assign(chance=0.5), slots)
+    assert "just enough" in say.enough(even)
+
+
+def test_what_is_usually_lost_must_be_gained_too(book):
+    mine = book("Ax Bx", "Ax B", products=["x"])
+    told = say.enough(plan.reach(mine, "2025Q2", 0.9, candidates("Bx"), candidates("Bx")))
+    assert "65.0 points to be gained (40.0 to the target, 25.0 for what is usually lost)" in told
+
+
+def test_without_chances_a_plan_says_how_many_calls_would_have_to_close(book):
+    mine = book("Ax Bx Cx", "Ax Bx Cx", products=["x", "y"])
+    slots = candidates("Ay", "By", "Cy").assign(chance=None)
+    told = say.plan(plan.reach(mine, "2025Q2", 0.8, slots, slots))
+    assert told[-1].startswith("So 2 of the 3 best calls (67%) would have to close")
+    few = say.plan(plan.reach(mine, "2025Q2", 0.8, slots, slots.iloc[:1]))
+    assert few[-1] == ("The calls alone are not enough: even if the one call closed, the target would be missed.")
+    none = say.plan(plan.reach(mine, "2025Q2", 0.8, slots, slots.iloc[:0]))
+    assert "cannot be said" in none[-1]

@@ -178,6 +178,9 @@ def test_what_a_revenue_target_takes_by_hand(book):
     assert (found.gain, found.rest) == (8.0, 3.0)
     assert plan.revenue(mine, "2025Q1", Decimal(120), slots, slots).slots_to_fill == 1
     assert "out of reach" in say.revenue_plan(plan.revenue(mine, "2025Q1", Decimal(151), slots, slots), "EUR")[0]
+    told = say.revenue_plan(found, "EUR")[-1]
+    assert told.startswith("So, in expectation, the best call covers 20% and all open products together 28% of the EUR")
+    assert "EUR 40 missing: EUR 29 is still to be found, if customers spend" in told
     unknown = plan.revenue(mine, "2025Q1", Decimal(120), slots.assign(value=None), slots)
     assert "cannot be said" in say.revenue_plan(unknown, "EUR")[0]
     with pytest.raises(DataError, match="not above the revenue"):

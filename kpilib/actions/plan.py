@@ -24,9 +24,11 @@ class Plan:
     """A target against what one quarter can bring; shares from 0 to 1.
 
     ``slots_to_fill`` counts the best slots that would have to close to reach the target before anything is lost (None:
-    not even all of them would do). ``gain`` is expected of the calls on the list, ``rest`` of all other open slots,
-    ``loss`` of holdings given up; ``expected`` is what they come to, with its ``quantiles`` and the ``probability`` of
-    reaching the target. All but the first four are None where no chances are known.
+    not even all of them would do); ``calls_to_close`` counts the calls, best first, that would do (None: not even all).
+    ``gain`` is expected of the calls on the list, ``rest`` of all other open slots, ``loss`` of holdings given up;
+    ``expected`` is what they come to, with its ``quantiles`` and the ``probability`` of reaching the target; ``short``
+    is how many more products (at what an open slot adds on average) that leaves to be sold, below 0 what it is over.
+    From ``gain`` on all are None where no chances are known.
     """
 
     quarter: str
@@ -35,12 +37,14 @@ class Plan:
     slots_to_fill: int | None
     open_slots: int
     calls: int
+    calls_to_close: int | None
     gain: float | None
     rest: float | None
     loss: float | None
     expected: float | None
     quantiles: dict[float, float] | None
     probability: float | None
+    short: float | None
 
 
 @dataclass(frozen=True)
@@ -124,11 +128,12 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     """
     now = refuse(book, quarter, target)
     worth = _worth(book, quarter, candidates)
-    first = _first(now, target, candidates, worth)
-    known = now, target, None if first is None else len(first), len(candidates), len(listed)
+    first, called = (_first(now, target, each, _worth(book, quarter, each)) for each in (candidates, listed))
+    needed, closing = (None if each is None else len(each) for each in (first, called))
+    known = now, target, needed, len(candidates), len(listed), closing
     chance = pd.to_numeric(candidates["chance"]).to_numpy(float)
     if not len(chance) or np.isnan(chance).all():
-        return Plan(quarter, *known, *[None] * 6)
+        return Plan(quarter, *known, *[None] * 7)
     chance = np.nan_to_num(chance)
     on_list = candidates.set_index(["account_id", "product_id"]).index.isin(
         listed.set_index(["account_id", "product_id"]).index
@@ -139,7 +144,8 @@ def reach(book: Book, quarter: str, target: float, candidates: pd.DataFrame, lis
     error = sqrt(float((worth**2 * chance * (1 - chance)).sum()) + spread**2)
     quantiles = {each: min(1.0, max(0.0, expected + float(ndtri(each)) * error)) for each in QUANTILES}
     probability = float(ndtr((expected - target) / error)) if error else float(expected >= target)
-    return Plan(quarter, *known, gain, rest, lost, expected, quantiles, probability)
+    short = (target - expected) / float(worth.mean())
+    return Plan(quarter, *known, gain, rest, lost, expected, quantiles, probability, short)
 
 
 def revenue(book: Book, quarter: str, target: Decimal, candidates: pd.DataFrame, listed: pd.DataFrame) -> RevenuePlan:

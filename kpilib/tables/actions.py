@@ -19,6 +19,8 @@ def reasons(counted: pd.DataFrame) -> Html:
 def groups(rows: pd.DataFrame, by: str, most: int = 25) -> Html:
     """Show who must sell how much for a target (``actions.plan.by_group``), those with most to sell first."""
     table = needing(rows, "group", "accounts", "open", "needed", "calls", "expected")
+    if table["expected"].notna().any():
+        table["expected"] = table["expected"].where(table["calls"] > 0, 0.0)
     order = table[["needed", "open"]].astype(float).fillna(0)
     table = table.loc[order.sort_values(["needed", "open"], ascending=False, kind="stable").index]
     rest, title = len(table) - most, f"What it would take, by {spaced(by)}"

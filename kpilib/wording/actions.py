@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import Row, missing, money, per_cent, plural, points, quarter, upper
+from kpilib.written import Row, are, missing, money, per_cent, plural, points, quarter, upper
 
 
 def plan(found: Any) -> list[str]:
@@ -27,6 +27,7 @@ def plan(found: Any) -> list[str]:
         return [
             first,
             "How likely that is cannot be said: there are no chances yet that came true when they were tried.",
+            *_would_have_to(found),
         ]
     low, high = (per_cent(found.quantiles[each]) for each in (0.05, 0.95))
     best = "best call brings" if found.calls == 1 else f"{found.calls:,} best calls bring"
@@ -37,7 +38,44 @@ def plan(found: Any) -> list[str]:
         f"{points(found.loss, ' points').lstrip('+')}: {per_cent(found.expected)} is expected, and in nine cases of "
         f"ten between {low} and {high}.",
         f"The chance of reaching the target by then is {chance(found.probability)}.",
+        enough(found),
     ]
+
+
+def enough(found: Any) -> str:
+    """Conclude what the calls cover of what is missing, and what is left (``actions.plan.Plan`` with chances)."""
+    aimed = found.target - found.now
+    missed = aimed + found.loss
+    size = f"{points(missed, ' points').lstrip('+')} to be gained"
+    if found.loss > 0:
+        size += (
+            f" ({points(aimed).lstrip('+')} to the target, {points(found.loss).lstrip('+')} for what is usually lost)"
+        )
+    calls = "the call covers" if found.calls == 1 else f"the {found.calls:,} calls cover"
+    part, whole = (per_cent(each / missed, 0) for each in (found.gain, found.gain + found.rest))
+    left = round(abs(found.short))
+    if not left:
+        verdict = "just enough"
+    elif found.short > 0:
+        verdict = f"about {plural(left, 'more product')} must be sold than {are(left)} expected"
+    else:
+        verdict = f"more than enough, by about {plural(left, 'product')}"
+    return (
+        f"So, in expectation, {calls} {part} and all open products together {whole} of the {size}: {verdict}. These "
+        "are the chances of buying as before; what calling adds comes on top, and is known once a list was followed up."
+    )
+
+
+def _would_have_to(found: Any) -> list[str]:
+    """Say how many of the calls would have to close, where nothing is known of how many will."""
+    if found.slots_to_fill is None or not found.calls:
+        return []
+    if found.calls_to_close is None:
+        every = "if the one call" if found.calls == 1 else f"if every one of the {found.calls:,} calls"
+        return [f"The calls alone are not enough: even {every} closed, the target would be missed."]
+    share = per_cent(found.calls_to_close / found.calls, 0)
+    most = f"{found.calls_to_close:,} of the {plural(found.calls, 'best call')} ({share})"
+    return [f"So {most} would have to close to get there by calls alone, with nothing lost meanwhile."]
 
 
 def revenue_plan(found: Any, currency: str | None) -> list[str]:
@@ -55,10 +93,18 @@ def revenue_plan(found: Any, currency: str | None) -> list[str]:
         )
     best = "best call" if found.calls == 1 else f"{found.calls:,} best calls"
     whole, part = (money(each, currency, 0) for each in (found.gain + found.rest, found.gain))
+    missed = float(found.target - found.now)
+    covers, together = (per_cent(each / missed, 0) for each in (found.gain, found.gain + found.rest))
+    left = missed - found.gain - found.rest
+    size = money(abs(left), currency, 0)
+    verdict = f"{size} is still to be found" if left > 0 else f"{size} more than is missing"
+    covering = "covers" if found.calls == 1 else "cover"
     return [
         first,
-        f"As things go, open products bring {whole} in the next quarter, of which the {best} {part}. What "
-        "customers spend more or less on what they have is not in it.",
+        f"As things go, open products bring {whole} in the next quarter, of which the {best} {part}.",
+        f"So, in expectation, the {best} {covering} {covers} and all open products together {together} of the "
+        f"{money(missed, currency, 0)} missing: {verdict}, if customers spend as before on what they have. "
+        "What they give up or add there is not foretold, nor how far a single quarter falls from what is expected.",
     ]
 
 
