@@ -171,6 +171,7 @@ def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None
 @click.option("--target", type=float, metavar="SHARE", help="Say what this degree takes; issue nothing.")
 @click.option("--revenue-target", type=float, metavar="AMOUNT", help="Say what this revenue of a quarter takes.")
 @click.option("--follow-up", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help="A filled workbook.")
+@click.option("--afresh", is_flag=True, help="With --follow-up: forget what earlier workbooks said of the list.")
 def actions(
     engagement: Path,
     quarter: str | None,
@@ -183,6 +184,7 @@ def actions(
     target: float | None,
     revenue_target: float | None,
     follow_up: tuple[Path, ...],
+    afresh: bool,
 ) -> None:
     """Issue the call list of a quarter, say what a target takes, or tell what came of the calls."""
     from kpilib import calls
@@ -191,9 +193,11 @@ def actions(
 
     if sum([bool(follow_up), target is not None, revenue_target is not None]) > 1:
         raise click.UsageError("--target and --revenue-target plan ahead, --follow-up looks back: give one of them.")
+    if afresh and not follow_up:
+        raise click.UsageError("--afresh goes with --follow-up: give the workbooks to start again with.")
     book = _open(engagement)
     if follow_up:
-        click.echo(calls.follow_up(book, quarter, follow_up))
+        click.echo(calls.follow_up(book, quarter, follow_up, afresh))
         return
     at, limits = book.quarter(quarter or book.default_quarter()).label, Limits(per_owner, per_account, per_product)
     if target is not None:

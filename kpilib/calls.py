@@ -23,6 +23,9 @@ from kpilib.written import name, plural, quarter
 
 ASKED = {"owner": "By owner", "ground": "By what spoke for the call"}
 
+WON = {"issued": "list of", "calls": "calls", "won": "marked won", "seen": "seen at quarter's end",
+       "later": "seen since", "unseen": "not seen so far", "unmarked": "bought, not marked won"}  # fmt: skip
+MOST = 25  # calls named in a terminal
 NOTHING_ISSUED = "Nothing was issued; without a target the list is."
 
 
@@ -62,8 +65,10 @@ def _before(book: Book, ranking: Ranking, drawn: Issued) -> str:
     return "\n".join([*lines[:2], *map(printed.wrapped, lines[2:])])
 
 
-def follow_up(book: Book, label: str | None, files: Sequence[Path]) -> str:
-    """Take filled workbooks over, and tell what was noticed and what came of every list so far.
+def follow_up(book: Book, label: str | None, files: Sequence[Path], afresh: bool = False) -> str:
+    """Take filled workbooks over, and tell what they change, what was noticed and what came of every list so far.
+
+    ``afresh`` drops what earlier workbooks said of the list.
 
     Raises
     ------
@@ -74,20 +79,26 @@ def follow_up(book: Book, label: str | None, files: Sequence[Path]) -> str:
     if not lists:
         raise DataError("No list was issued yet.", "", "Issue one first: kpi actions ENGAGEMENT.")
     mine = book.engagement.calendar.parse(label).label if label else lists[-1]
-    noticed = record.fill_in(book, mine, files)
+    found = record.fill_in(book, mine, files, afresh)
     lines = [f"{name(book.engagement.client)}: {plural(len(files), 'workbook')} of the list of {quarter(mine)} read"]
-    lines += [f"- {each}" for each in noticed or ["everything fits what was issued"]]
+    lines += [f"- {each}" for each in found.noticed or ["everything fits what was issued"]]
+    lines += map(printed.wrapped, say.returned(found))
     came = record.outcomes(book, book.default_quarter())
     if mine not in [each for each, _ in came]:
         due = quarter(book.engagement.calendar.parse(mine).later(1).label)
         lines += ["", f"What came of it can be told once the data cover {due}."]
-    found = followed.outcome(came)
-    return "\n".join([*lines, *(["", told(found)] if found else [])])
+    summed = followed.outcome(came)
+    return "\n".join([*lines, *(["", told(summed)] if summed else [])])
 
 
 def told(found: Outcome) -> str:
     """Lay out what was said and what happened."""
     parts = ["\n".join(map(printed.wrapped, say.outcome(found)))]
+    parts.append(f"Marked won, and what the data say\n{printed.table(found.won[list(WON)].rename(columns=WON))}")
+    if not found.unseen.empty:
+        rest = f"\nand {len(found.unseen) - MOST:,} more" if len(found.unseen) > MOST else ""
+        shown = found.unseen[["owner", "account_id", "product_id", "call"]].head(MOST)
+        parts.append(f"Marked won, not seen in the data so far\n{printed.table(shown)}{rest}")
     for title, rows in (("By owner", found.owners), ("By what spoke for the call", found.grounds)):
         if rows is not None:
             parts.append(f"{title}\n{printed.table(_columns(rows))}")

@@ -258,7 +258,8 @@ def test_a_list_is_issued_once_followed_up_and_read_back(book):
     ]
     with pytest.raises(DataError, match="was issued already"):
         record.issue(mine, "2025Q2", candidates("By"))
-    assert record.fill_in(mine, "2025Q2", [fill(told.folder / "calls.xlsx", {"J3": "lost", "J4": "won"})]) == []
+    filled = fill(told.folder / "calls.xlsx", {"J3": "lost", "J4": "won"})
+    assert record.fill_in(mine, "2025Q2", [filled]) == record.Returned([], 0, 0, 2, 0, 2)
     assert record.outcomes(mine, "2025Q2") == []
     ((quarter, rows),) = record.outcomes(mine, "2025Q3")
     assert quarter == "2025Q2"
@@ -274,6 +275,60 @@ def test_what_cannot_be_issued_or_followed_is_refused(book):
         record.issue(mine, "2025Q1", candidates("Ay"), share_held_back=0.9)
     with pytest.raises(DataError, match=r"No list of 2025Q1 was issued.*none yet"):
         record.fill_in(mine, "2025Q1", [])
+
+
+def marked(*rows: tuple[str, object, bool, bool]) -> pd.DataFrame:
+    """Each row is list, status, closed, held since."""
+    told = pd.DataFrame(rows, columns=["issued", "status", "closed", "held_since"])
+    letters = [chr(65 + each) for each in range(len(told))]
+    return told.assign(call=letters, account_id=letters, product_id="x", owner="Kim", why_not=None, arm=LISTED)
+
+
+def test_calls_marked_won_are_set_beside_the_data():
+    rows = marked(
+        *(("2025Q1", "won", True, True), ("2025Q1", "won", False, True), ("2025Q1", "won", False, False)),
+        *(("2025Q1", "lost", True, True), ("2025Q2", "not contacted", True, True), ("2025Q2", None, False, False)),
+    )
+    table = followed.won(rows).set_index("issued")
+    assert table.loc["2025Q1"].to_dict() == {
+        **{"calls": 4, "told": 4, "won": 3, "seen": 1, "later": 1, "unseen": 1, "unmarked": 1},
+    }
+    assert table.loc["2025Q2", ["calls", "told", "won", "unmarked"]].tolist() == [2, 0, 0, 1]
+    assert followed.unseen(rows)["call"].tolist() == ["C"]
+    assert say.won(followed.won(rows)) == (
+        "Of 3 calls marked won, 1 is seen in the data at the quarter's end, 1 since and 1 is not, or not yet; 2 were "
+        "bought without being marked won."
+    )
+    assert say.won(followed.won(rows[3:4])) == (
+        "No call is marked won; by the data 1 was bought without being marked won."
+    )
+    assert say.won(followed.won(rows[4:])).startswith("No workbook has told yet")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("PQ"), st.sampled_from([*workbook.STATUS, None]), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_neither_what_was_marked_nor_what_was_bought_is_lost(rows):
+    table = followed.won(marked(*rows))
+    assert (table["seen"] + table["later"] + table["unseen"] == table["won"]).all()
+    assert table["won"].sum() == sum(each[1] == "won" for each in rows)
+    assert (table["seen"] + table["unmarked"]).sum() == sum(each[2] for each in rows)
+    assert len(followed.unseen(marked(*rows))) == table["unseen"].sum()
+
+
+def test_a_sale_that_shows_a_quarter_late_is_seen_since(book):
+    mine = book("Ax B By-", "Ax B", "Ax B", "Ax Bx", products=["x", "y"])
+    told = record.issue(mine, "2025Q2", candidates("Bx"), Limits(), 0.0, "s")
+    record.fill_in(mine, "2025Q2", [fill(told.folder / "calls.xlsx", {"J3": "won"})])
+    for label, columns in (("2025Q3", [0, 0, 1]), ("2025Q4", [0, 1, 0])):
+        found = followed.outcome(record.outcomes(mine, label))
+        assert found.won[["seen", "later", "unseen"]].iloc[0].tolist() == columns
+        assert found.lists["closed"].tolist() == [0]
 
 
 # --- The plan -------------------------------------------------------------------------------

@@ -339,6 +339,60 @@ def test_workbooks_may_come_back_one_by_one(small, capsys):
     assert rows[calls[kim][0]] == "lost"  # the last that says something counts
 
 
+def test_a_follow_up_says_what_it_adds_and_replaces_and_can_start_again(small, capsys):
+    printed(capsys, "actions", small, "--by-owner")
+    owners = small / "actions" / "2025Q3" / "owners"
+    kim, lee = owners / "Kim.xlsx", owners / "Lee.xlsx"
+    (one, two), (three,) = (
+        [each[0].value for each in openpyxl.load_workbook(path)["Calls"].iter_rows(min_row=3)][:most]
+        for path, most in ((kim, 2), (lee, 1))
+    )
+
+    def follow(path, *more):
+        return " ".join(printed(capsys, "actions", small, "--follow-up", path, *more).split())
+
+    fill(kim, {one: ("won", None)})
+    assert "Nothing was on record; these say something of 1 call. On record is now 1 call." in follow(kim)
+    fill(kim, {one: ("lost", "price"), two: ("offered", None)})
+    assert (
+        "Earlier workbooks had said something of 1 call, which stays on record; these say something of 1 more call and "
+        "something else of 1, which counts from now on. On record are now 2 calls. To start again with these workbooks "
+        "alone, add --afresh."
+    ) in follow(kim)
+    assert "which stays on record; these say nothing new. On record are now 2 calls." in follow(kim)
+    fill(lee, {three: ("contacted", None)})
+    told = follow(lee, "--afresh")
+    assert "What earlier workbooks said of 2 calls was cleared; these say something of 1 call. On record is" in told
+    rows = record.issued(kept.open_book(small))[0].rows.set_index("call")
+    assert rows["status"].dropna().ne("not contacted").sum() == 1
+    assert rows.loc[three, "status"] == "contacted"
+    assert pd.isna(rows.loc[one, "why_not"])
+    assert kpi("actions", small, "--afresh") == 2
+
+
+def test_calls_marked_won_are_compared_once_the_quarter_has_come(tmp_path, capsys):
+    client = Planted(tmp_path, accounts=60)
+    printed(capsys, "actions", tmp_path, "--hold-out", 0)
+    path = tmp_path / "actions" / "2025Q3" / "calls.xlsx"
+    register = pd.read_parquet(path.parent / "register.parquet").sort_values("call", ignore_index=True)
+    fill(path, dict.fromkeys(register["call"][:20], ("won", None)))
+    client.quarter_passes(register.iloc[:30:2], 1.0)
+    text = printed(capsys, "actions", tmp_path, "--follow-up", path)
+    bought = [bool(client.next[int(a[1:]), "abcde".index(p)])
+              for a, p in register[["account_id", "product_id"]].itertuples(index=False)]  # fmt: skip
+    seen, unmarked = sum(bought[:20]), sum(bought[20:])
+    assert 0 < seen < 20
+    told = " ".join(text.split())
+    assert (
+        f"Of 20 calls marked won, {seen} {'is' if seen == 1 else 'are'} seen in the data at the quarter's end" in told
+    )
+    assert f"{20 - seen} are not, or not yet; {unmarked} " in told
+    assert "Marked won, not seen in the data so far" in text
+    left = text.split("Marked won, not seen in the data so far")[1].split("\n\n")[0]
+    wanted = {call for call, had in zip(register["call"][:20], bought[:20], strict=True) if not had}
+    assert {each.split()[-1] for each in left.splitlines()[2:]} == wanted
+
+
 def test_changed_ids_and_deleted_rows_are_told(small, capsys):
     printed(capsys, "actions", small)
     path = small / "actions" / "2025Q3" / "calls.xlsx"

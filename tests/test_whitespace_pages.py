@@ -76,6 +76,15 @@ def test_of_few_buyers_no_share_is_said():
     assert "60%" in say.beside_popularity(back_test(bought_something=20))
     slots, none = pd.DataFrame(), pd.DataFrame(columns=list(call()))
     assert captions.cards(slots, none, None, few, None) == []
+    assert captions.calibration(few) == (
+        "Too few bought to tell whether chances come true: about 20 purchases were foretold, 5 came"
+    )
+    assert "%" not in " ".join(say.trust(few, None)).replace("95%", "")
+    shown = tables.methods(few).html
+    assert "Of 4 customers that bought something new: too few to judge the list by." in shown
+    assert [each for each in ("%", "Ahead", "interval", "60", "precision") if each in shown.split("<table", 1)[1]] == []
+    assert ">2<" in shown
+    assert "First product bought, %" in tables.methods(back_test()).html
     assert len(captions.cards(slots, none, None, back_test(), None)) == 1
 
 
@@ -164,9 +173,14 @@ def test_the_map_draws_every_state():
              "amount": 1.0 + n + m if shown[(n + m) % 6] in ("open", "pipeline", "lost offer") else np.nan,
              "total": 30.0 - n, "counted": 8} for n in range(8) for m in range(6)]  # fmt: skip
     picture = pd.DataFrame(rows)
-    for kind in ("money", "chance", "likeness"):
-        page = figures.whitespace(picture, kind, "Title", "Subtitle", captions.map_note(picture, 9))
+    for kind, totals in {"money": "Totals are over", "chance": "Totals add", "likeness": None, "order": None}.items():
+        note = captions.map_note(picture, 9, kind)
+        assert note.startswith("Shown: 8 of 8 customers with anything to buy and 6 of 9 products, where most ")
+        assert totals in note if totals else "otal" not in note
+        page = figures.whitespace(picture, kind, "Title", "Subtitle", note)
         drawn = page._repr_svg_()
+        assert ("in all" in drawn or "expected purchases" in drawn) == bool(totals)
+        assert ("likeliest" in drawn) == (kind in ("chance", "order"))
         for words in ("has it", "offer running", "offer lost", "must not be sold", "could not have it"):
             assert words in drawn
     assert captions.map_title(picture, 1000.0) == "8 of 8 customers have 21% of what the next quarter could bring"

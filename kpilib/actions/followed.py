@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from kpilib.actions.chosen import HELD_BACK, LISTED
+from kpilib.actions.workbook import STATUS, WON
 
 MINIMUM = 2
 
@@ -45,7 +46,8 @@ class Outcome:
     """What came of every list so far.
 
     ``lists`` is one row per list (issued: its quarter), ``owners`` and ``grounds`` (None where not told) one per group,
-    all of the calls listed, as :func:`calibration`; ``why_not`` as :func:`why_not`; ``effect`` pooled over the lists.
+    all of the calls listed, as :func:`calibration`; ``why_not`` as :func:`why_not`; ``effect`` pooled over the lists;
+    ``won`` as :func:`won`, by list, and ``unseen`` the calls marked won that the data do not show.
     """
 
     lists: pd.DataFrame
@@ -53,6 +55,8 @@ class Outcome:
     owners: pd.DataFrame
     grounds: pd.DataFrame | None
     why_not: pd.DataFrame
+    won: pd.DataFrame
+    unseen: pd.DataFrame
 
 
 def outcome(came: Sequence[tuple[str, pd.DataFrame]]) -> Outcome | None:
@@ -68,7 +72,8 @@ def outcome(came: Sequence[tuple[str, pd.DataFrame]]) -> Outcome | None:
     listed = pd.concat([rows[rows["arm"] == LISTED].assign(issued=label) for label, rows in came], ignore_index=True)
     grounds = calibration(listed, "ground") if "ground" in listed else None
     pooled = effect([rows for _, rows in came])
-    return Outcome(calibration(listed, "issued"), pooled, calibration(listed, "owner"), grounds, why_not(listed))
+    by_list, by_owner = (calibration(listed, each) for each in ("issued", "owner"))
+    return Outcome(by_list, pooled, by_owner, grounds, why_not(listed), won(listed), unseen(listed))
 
 
 def effect(rounds: Sequence[pd.DataFrame], level: float = 0.95) -> Effect:
@@ -117,6 +122,41 @@ def calibration(rows: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     told = [(name, _calibrated(each)) for name, each in groups]
     table = pd.DataFrame([each for _, each in told])
     return table if by is None else table.assign(**{by: [name for name, _ in told]})[[by, *table.columns]]
+
+
+def won(rows: pd.DataFrame, by: str = "issued") -> pd.DataFrame:
+    """Compare the calls that owners marked won with the client's data; neither is dropped for the other.
+
+    Returns
+    -------
+    One row per group: ``by``, calls, told (calls that a workbook says something of), won (marked so), seen (of these,
+    held at the end of the quarter after the list), later (not then, but held since), unseen (neither, so far), and
+    unmarked (held at the end of that quarter without being marked won).
+    """
+    marked = _marked(rows)
+    told = pd.DataFrame(
+        {
+            by: rows[by],
+            "calls": True,
+            "told": rows["status"].notna() & (rows["status"].ne(STATUS[0]) | rows["why_not"].notna()),
+            "won": marked,
+            "seen": marked & rows["closed"],
+            "later": marked & ~rows["closed"] & rows["held_since"],
+            "unseen": marked & ~rows["closed"] & ~rows["held_since"],
+            "unmarked": ~marked & rows["closed"],
+        }
+    )
+    return told.groupby(by, sort=True).sum().astype(int).reset_index()
+
+
+def unseen(rows: pd.DataFrame) -> pd.DataFrame:
+    """List the calls marked won of which the data show nothing so far: issued, call, owner, account_id, product_id."""
+    left = rows[_marked(rows) & ~rows["closed"] & ~rows["held_since"]]
+    return left[["issued", "call", "owner", "account_id", "product_id"]].reset_index(drop=True)
+
+
+def _marked(rows: pd.DataFrame) -> pd.Series:
+    return rows["status"].eq(WON).fillna(False).astype(bool)
 
 
 def why_not(rows: pd.DataFrame) -> pd.DataFrame:

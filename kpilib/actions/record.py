@@ -33,6 +33,22 @@ class Issued:
     rows: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Returned:
+    """What workbooks brought: ``noticed`` about them, and in numbers of calls that something was said of.
+
+    ``before`` were on record already, ``cleared`` of them dropped first; ``added`` are new, ``replaced`` say something
+    else than before, ``now`` are on record.
+    """
+
+    noticed: list[str]
+    before: int
+    cleared: int
+    added: int
+    replaced: int
+    now: int
+
+
 def place(book: Book, quarter: str) -> Path:
     """Where the list of a quarter is kept: beside the engagement."""
     return book.engagement.folder / "actions" / quarter
@@ -144,11 +160,11 @@ def issued(book: Book) -> list[Issued]:
     return [_read(each) for each in folders]
 
 
-def fill_in(book: Book, quarter: str, files: Sequence[Path]) -> list[str]:
-    """Take over what owners wrote into their workbooks; return what was noticed about them.
+def fill_in(book: Book, quarter: str, files: Sequence[Path], afresh: bool = False) -> Returned:
+    """Take over what owners wrote into their workbooks; return what that changed, and what was noticed about them.
 
     Several files may each carry some of the calls (one per owner), and more may follow another day. The last that says
-    something of a call counts; one that says nothing takes nothing back.
+    something of a call counts; one that says nothing takes nothing back. ``afresh`` drops what earlier ones said.
 
     Raises
     ------
@@ -161,20 +177,31 @@ def fill_in(book: Book, quarter: str, files: Sequence[Path]) -> list[str]:
         raise DataError(f"No list of {quarter} was issued.", f"Issued: {known}.", "Give --quarter of the list.")
     calls = mine.rows[mine.rows["arm"] == LISTED][["call", "account_id", "product_id"]].reset_index(drop=True)
     asked, before = ["call", *workbook.ASKED], mine.folder / FILLED
-    told, noticed = [pd.read_parquet(before)] if before.is_file() else [], []
+    empty = calls.iloc[:0].reindex(columns=asked)
+    known = pd.read_parquet(before) if before.is_file() else empty
+    told, noticed = [] if afresh else [known], []
     for file in files:
         filled, found = workbook.read(file, calls, whole=False)
         noticed += [f"{file.name}: {each}" for each in found]
         told.append(filled[asked])
-    together = pd.concat([calls.iloc[:0].reindex(columns=asked), *told[::-1]]).astype("object")
+    together = pd.concat([empty, *told[::-1]]).astype("object")
     noticed += workbook.missing(calls.loc[~calls["call"].isin(together["call"]), "call"])
-    together["silent"] = (together["status"] == workbook.STATUS[0]) & together["why_not"].isna()
+    together["silent"] = _silent(together)
     together = together.sort_values(["call", "silent"], kind="stable").drop_duplicates("call")
     try:
         together[asked].astype("string").to_parquet(mine.folder / FILLED, index=False)
     except OSError as error:
         raise _unwritable(mine.folder, error) from error
-    return noticed
+    old, new = (each[~_silent(each)].set_index("call") for each in (known, together[asked]))
+    kept = old.iloc[:0] if afresh else old
+    both = new.index.intersection(kept.index)
+    other = (new.loc[both].fillna("").astype(str) != kept.loc[both].fillna("").astype(str)).any(axis=1)
+    return Returned(noticed, len(old), len(old) - len(kept), len(new) - len(both), int(other.sum()), len(new))
+
+
+def _silent(told: pd.DataFrame) -> pd.Series:
+    """Find the calls that a workbook says nothing of."""
+    return (told["status"] == workbook.STATUS[0]) & told["why_not"].isna()
 
 
 def outcomes(book: Book, quarter: str) -> list[tuple[str, pd.DataFrame]]:
@@ -182,8 +209,9 @@ def outcomes(book: Book, quarter: str) -> list[tuple[str, pd.DataFrame]]:
 
     Returns
     -------
-    (quarter of the list, its rows with status, why_not, worked and closed), oldest first. A slot is closed where the
-    account held the product at the end of the quarter after the list; a slot whose account is gone is not.
+    (quarter of the list, its rows with status, why_not, worked, closed and held_since), oldest first. A slot is closed
+    where the account held the product at the end of the quarter after the list, and held since where it did at the end
+    of ``quarter``; a slot whose account is gone is neither.
     """
     until = book.quarter(quarter).index
     found = []
@@ -191,7 +219,8 @@ def outcomes(book: Book, quarter: str) -> list[tuple[str, pd.DataFrame]]:
         came = book.engagement.calendar.parse(each.quarter).later(1)
         if came.index <= until and came.label in set(book.quarters.loc[book.quarters["complete"], "label"]):
             held = counts.at_slots(book, came.label, each.rows)["held"]
-            rows = each.rows.assign(closed=held.to_numpy(bool))
+            since = counts.at_slots(book, quarter, each.rows)["held"] if came.index < until else held
+            rows = each.rows.assign(closed=held.to_numpy(bool), held_since=since.to_numpy(bool))
             for name in ("status", "why_not"):
                 rows[name] = rows.get(name)
             rows["worked"] = rows["status"].isin(workbook.WORKED) & (rows["arm"] == LISTED)

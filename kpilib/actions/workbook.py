@@ -11,7 +11,8 @@ import pandas as pd
 from kpilib.errors import DataError, listed, near
 
 STATUS = ("not contacted", "contacted", "offered", "won", "lost", "not possible")
-WORKED = ("contacted", "offered", "won", "lost")
+WON = "won"
+WORKED = ("contacted", "offered", WON, "lost")
 WHY_NOT = ("no need", "price", "has it elsewhere", "not now", "no contact reached", "wrong product")
 ASKED = ("status", "why_not", "note")
 COLUMNS = {

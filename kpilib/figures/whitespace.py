@@ -19,6 +19,8 @@ HAS, HAS_DOT = "#dae2ed", "#7f93ad"
 WARM = ("#feefd8", "#fdd693", "#f4a750", "#c8611a")
 NAMES, TOTALS = 1.75, 1.25  # inches left and right of the map
 STEP, HEAD, FOOT = 0.225, 1.05, 0.42
+SHADES = {"money": ("little", "more", "most"), "likeness": ("few have it", "more", "most")}
+LIKELIER = ("less likely", "likelier", "likeliest")
 FILLABLE = ("open", "lost offer", "pipeline")
 
 
@@ -49,7 +51,7 @@ def whitespace(picture: pd.DataFrame, kind: str, title: str, subtitle: str, note
     _names(page, accounts)
     _heads(page, products)
     _totals(page, accounts, kind)
-    page.key(_key(table), y=page.bottom + 0.14)
+    page.key(_key(table, kind), y=page.bottom + 0.14)
     totals = [] if kind == "order" else accounts.to_dict("records")
     told = {name(row["account_id"]): _amount(row["total"], kind) for row in totals}
     return page.described("Map of customers and products, most to gain first", told)
@@ -157,10 +159,11 @@ def _totals(page: Page, accounts: pd.DataFrame, kind: str) -> None:
         page.write(left + (right - left) * total / (totals.max() or 1) + 0.05, y, said, size=TINY)
 
 
-def _key(table: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:
+def _key(table: pd.DataFrame, kind: str) -> list[tuple[str, dict[str, Any]]]:
     there = {*table["state"]}
     entries = [("has it", block(HAS))] if "held" in there else []
-    entries += [("could buy: little", block(WARM[0])), ("more", block(WARM[2])), ("most", block(WARM[3]))]
+    least, more, most = SHADES.get(kind, LIKELIER)
+    entries += [(f"could buy: {least}", block(WARM[0])), (more, block(WARM[2])), (most, block(WARM[3]))]
     marks = {
         "pipeline": ("offer running", ">"),
         "lost offer": ("offer lost", "<"),

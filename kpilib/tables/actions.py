@@ -16,6 +16,35 @@ def reasons(counted: pd.DataFrame) -> Html:
     return show(table, [text("why_not", "Why not"), Column("calls", "Calls", count)], "Why calls did not close")
 
 
+def won(rows: pd.DataFrame) -> Html:
+    """Show the calls marked won beside what the data say (``actions.followed.won``), list by list."""
+    table = needing(rows, "issued", "calls", "won", "seen", "later", "unseen", "unmarked")
+    return show(table, [
+        text("issued", "List of"),
+        Column("calls", "Calls", count),
+        Column("won", "Marked won", count),
+        Column("seen", "Seen at quarter's end", count),
+        Column("later", "Seen since", count),
+        Column("unseen", "Not seen so far", count),
+        Column("unmarked", "Bought, not marked won", count),
+    ], "Marked won, and what the data say", [
+        "Seen: the customer has the product by the client's data. What counts as closed is what is seen."
+    ])  # fmt: skip
+
+
+def unseen(rows: pd.DataFrame, most: int = 25) -> Html:
+    """Show the calls marked won that the data do not show (``actions.followed.unseen``), to be asked about."""
+    if rows.empty:
+        return prose([])
+    rest = len(rows) - most
+    return show(rows.head(most), [
+        text("owner", "Owner"),
+        text("account_id", "Customer"),
+        text("product_id", "Product"),
+        text("call", "Call"),
+    ], "Marked won, not seen in the data so far", [f"And {rest:,} more."] if rest > 0 else [])  # fmt: skip
+
+
 def groups(rows: pd.DataFrame, by: str, most: int = 25) -> Html:
     """Show who must sell how much for a target (``actions.plan.by_group``), those with most to sell first."""
     table = needing(rows, "group", "accounts", "open", "needed", "calls", "expected")

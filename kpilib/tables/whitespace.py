@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, money, needing, per_cent
+from kpilib.wording.whitespace import few, first_hits
+from kpilib.written import count, money, needing, per_cent, plural
 
 METHODS = {"model": "this list", "popularity": "what most others have", "random": "at random"}
 
@@ -63,6 +64,14 @@ def methods(test: Any) -> Html:
     if test is None:
         return prose([])
     table = test.methods.assign(method=test.methods["method"].map(METHODS))
+    if few(test):
+        hits = first_hits(test)
+        table["hits"] = test.methods["method"].map(hits)
+        note = (
+            f"Of {plural(test.bought_something, 'customer')} that bought something new: too few to judge the list by."
+        )
+        columns = [text("method", "Order"), Column("hits", "First product bought", count)]
+        return show(table, columns, "The list tried on the past", [note])
     note = f"Among the {count(test.bought_something)} customers that bought something new."
     return show(table, [
         text("method", "Order"),

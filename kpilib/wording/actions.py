@@ -184,7 +184,42 @@ def outcome(found: Any) -> list[str]:
         return [nothing_issued()]
     lists = [said_and_came(row["issued"], row) for row in found.lists.to_dict("records")]
     why = why_not(found.why_not)
-    return [*lists, effect(found.effect), *([] if why is None else [why])]
+    return [*lists, won(found.won), effect(found.effect), *([] if why is None else [why])]
+
+
+def returned(found: Any) -> list[str]:
+    """Say what was on record of a list, and what workbooks changed about it (``actions.record.Returned``)."""
+    if found.cleared:
+        first = f"What earlier workbooks said of {plural(found.cleared, 'call')} was cleared"
+    elif found.before:
+        first = f"Earlier workbooks had said something of {plural(found.before, 'call')}, which stays on record"
+    else:
+        first = "Nothing was on record"
+    stays = found.before > found.cleared
+    change = f"these say something of {plural(found.added, 'more call' if stays else 'call')}"
+    if found.replaced:
+        change += f" and something else of {found.replaced:,}, which counts from now on"
+    if stays and not found.added + found.replaced:
+        change = "these say nothing new"
+    told = [f"{first}; {change}. On record {are(found.now)} now {plural(found.now, 'call')}."]
+    if stays:
+        told.append("To start again with these workbooks alone, add --afresh.")
+    return told
+
+
+def won(rows: pd.DataFrame) -> str:
+    """Compare calls marked won with the data, all lists together (``actions.followed.won``)."""
+    all_of_them = rows[["told", "won", "seen", "later", "unseen", "unmarked"]].sum()
+    bought = all_of_them["unmarked"]
+    without = f"{bought:,} {'was' if bought == 1 else 'were'} bought without being marked won"
+    if not all_of_them["told"]:
+        return f"No workbook has told yet what came of the calls; by the data {without}."
+    if not all_of_them["won"]:
+        return f"No call is marked won; by the data {without}."
+    seen = f"{all_of_them['seen']:,} {are(all_of_them['seen'])} seen in the data at the quarter's end"
+    later = f", {all_of_them['later']:,} since" if all_of_them["later"] else ""
+    left = f"{all_of_them['unseen']:,} {are(all_of_them['unseen'])} not, or not yet"
+    return f"Of {plural(all_of_them['won'], 'call')} marked won, {seen}{later} and {left}; {without}."
 
 
 def effect(found: Any) -> str:

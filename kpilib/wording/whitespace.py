@@ -169,17 +169,34 @@ def tried(test: Any) -> str:
     )
 
 
+def few(test: Any) -> bool:
+    """Tell whether too few bought something for shares of them to mean anything."""
+    return bool(test.bought_something < FEWEST_BUYERS)
+
+
+def first_hits(test: Any) -> dict[str, int]:
+    """Count, for each way to order products, those that bought the first it names, of those that bought something."""
+    rows = test.methods.set_index("method")["precision_1"]
+    return {each: round(share * test.bought_something) for each, share in rows.items()}
+
+
+def came(test: Any) -> str:
+    """Set what was foretold beside what came; of few buyers in numbers."""
+    if few(test):
+        foretold = plural(round(test.chance * test.slots), "purchase")
+        return f"about {foretold} {'was' if foretold[:2] == '1 ' else 'were'} foretold, {count(test.filled)} came"
+    return f"the chances foretold {per_cent(test.chance)} on average, {per_cent(test.realised)} came"
+
+
 def beside_popularity(test: Any) -> str:
     """Say whether the order within a customer beats naming what most others have; of few buyers, their number only."""
     rows = test.methods.set_index("method")
-    if test.bought_something < FEWEST_BUYERS:
-        first, usual = (
-            round(rows.loc[each, "precision_1"] * test.bought_something) for each in ("model", "popularity")
-        )
-        few = plural(test.bought_something, "customer")
+    if few(test):
+        hits = first_hits(test)
         return (
-            f"Only {few} bought something when the list was tried, too few to judge it: {count(first)} bought the "
-            f"first product it names, {count(usual)} the most popular one they lacked."
+            f"Only {plural(test.bought_something, 'customer')} bought something when the list was tried, too few to "
+            f"judge it: {count(hits['model'])} bought the first product it names, {count(hits['popularity'])} the most "
+            "popular one they lacked."
         )
     model, popular, chance = (per_cent(rows.loc[each, "precision_1"], 0) for each in ("model", "popularity", "random"))
     hits = (
@@ -198,7 +215,7 @@ def beside_popularity(test: Any) -> str:
 def by_product(test: Any) -> str:
     """Say whether the order within a product tells who buys."""
     row = test.methods.iloc[0]
-    if missing(row["auc_product"]) or test.bought_something < FEWEST_BUYERS:
+    if missing(row["auc_product"]) or few(test):
         return "Too few bought any one product to tell whether the right customers come first."
     right = per_cent(row["auc_product"], 0)
     pairs = f"of two customers, the one that bought stood first in {right} of cases (50% is chance)"
@@ -209,10 +226,9 @@ def by_product(test: Any) -> str:
 
 def honest(test: Any) -> str:
     """Say whether chances came true on average."""
-    told = f"the chances foretold {per_cent(test.chance)} on average, {per_cent(test.realised)} came"
     if test.calibrated:
-        return f"Its chances can be taken at their word: {told}."
-    return f"Its chances cannot be taken at their word, so no money is put beside them: {told}."
+        return f"Its chances can be taken at their word: {came(test)}."
+    return f"Its chances cannot be taken at their word, so no money is put beside them: {came(test)}."
 
 
 def launched(new: tuple[str, ...]) -> str | None:
