@@ -85,14 +85,16 @@ def kinds(number, by_bic, agreement):
 
 
 def test_the_number_of_kinds_is_explained():
-    assert say.kinds(kinds(3, 3, {3: 0.91})) == (
-        "What customers have falls into three kinds: the number that describes it best, and customers drawn anew give "
-        "the same kinds (agreement 0.91 of 1)."
+    assert say.kinds(kinds(3, 3, {3: 0.91})) == "What customers have falls into three kinds."
+    assert say.kinds_kept(kinds(3, 3, {3: 0.91})) == (
+        "Three kinds describe best what customers have, and customers drawn anew give the same kinds (agreement 0.91 "
+        "of 1)."
     )
-    assert say.kinds(kinds(2, 4, {4: 0.5, 3: 0.7, 2: 0.93})) == (
-        "What customers have falls into two kinds. Four would describe it better, but customers drawn anew do not give "
-        "the same four (agreement 0.50, and 0.80 is asked); these they do (0.93)."
+    assert say.kinds_kept(kinds(2, 4, {4: 0.5, 3: 0.7, 2: 0.93})) == (
+        "Four kinds would describe better what customers have, but customers drawn anew do not give the same four "
+        "(agreement 0.50, and 0.80 is asked); these two they do (0.93)."
     )
+    assert say.kinds_kept(None) is None
     assert say.kinds(None) is None
 
 

@@ -14,6 +14,7 @@ from kpilib import kept, whitespace
 from kpilib.captions import whitespace as captions
 from kpilib.figures import whitespace as figures
 from kpilib.publish import read_answer
+from kpilib.tables import actions as of_calls
 from kpilib.tables import whitespace as tables
 from kpilib.whitespace.tried import BackTest
 from kpilib.wording import whitespace as say
@@ -165,6 +166,17 @@ def test_calls_are_escaped_and_show_owner_reason_chance_and_value():
     assert "Owner" not in bare
     assert "no call" in tables.calls(pd.DataFrame(columns=list(call())), []).html
     assert "+0.030" in tables.methods(back_test()).html
+
+
+def test_groups_without_calls_expect_none_and_are_named_in_words():
+    rows = pd.DataFrame({"group": ["a", "b"], "accounts": 5, "open": 9, "needed": [2, 1], "calls": [1, 0],
+                         "expected": [0.4, np.nan]})  # fmt: skip
+    page = of_calls.groups(rows, "household_size").html
+    assert "nan" not in page
+    assert ">0.4<" in page
+    assert ">0.0<" in page
+    assert "by household size" in page
+    assert "expected" not in of_calls.groups(rows.assign(expected=np.nan), "size").html
 
 
 def test_the_map_draws_every_state():

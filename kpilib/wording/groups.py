@@ -67,7 +67,7 @@ def widest(profiles: Mapping[str, pd.DataFrame]) -> str | None:
 
 
 def kinds(model: Any) -> str | None:
-    """Say how many kinds of holdings there are, and why so many.
+    """Say how many kinds of holdings there are.
 
     Parameters
     ----------
@@ -77,18 +77,24 @@ def kinds(model: Any) -> str | None:
     """
     if model is None:
         return None
+    return f"What customers have falls into {NUMBERS[model.choice.model.classes]} kinds."
+
+
+def kinds_kept(model: Any) -> str | None:
+    """Say why there are so many kinds of holdings (``model`` as :func:`kinds`)."""
+    if model is None:
+        return None
     number, choice = model.choice.model.classes, model.choice
-    told = f"What customers have falls into {NUMBERS[number]} kinds"
     if number == choice.by_bic:
         return (
-            f"{told}: the number that describes it best, and customers drawn anew give the same kinds "
-            f"(agreement {choice.agreement[number]:.2f} of 1)."
+            f"{NUMBERS[number].capitalize()} kinds describe best what customers have, and customers drawn anew give "
+            f"the same kinds (agreement {choice.agreement[number]:.2f} of 1)."
         )
     best = NUMBERS[choice.by_bic]
     return (
-        f"{told}. {best.capitalize()} would describe it better, but customers drawn anew do not give the same "
-        f"{best} (agreement {choice.agreement[choice.by_bic]:.2f}, and 0.80 is asked); these they do "
-        f"({choice.agreement[number]:.2f})."
+        f"{best.capitalize()} kinds would describe better what customers have, but customers drawn anew do not give "
+        f"the same {best} (agreement {choice.agreement[choice.by_bic]:.2f}, and 0.80 is asked); these "
+        f"{NUMBERS[number]} they do ({choice.agreement[number]:.2f})."
     )
 
 
@@ -137,7 +143,8 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
         "Lately, often and much are measured against this client's own customers: some are always the last, "
         "however well all of them buy." if any(each.kind == "rfm" for each in views) else None,
         "A move from one group of buying behaviour to another is a change in what the window looked back on holds: an "
-        "old purchase that drops out of it counts as much as a new one." if any(each.kind == "rfm" for each in views)
+        "old purchase that drops out of it counts as much as a new one. Where the borders lie depends on how all "
+        "customers buy in the quarter of this page." if any(each.kind == "rfm" for each in views)
         else None,
         *(undivided(each.model) for each in views if each.kind == "rfm"),
         f"Groups too small to stand alone are shown together: {together}." if merged else None,
