@@ -150,9 +150,15 @@ def won(rows: pd.DataFrame, by: str = "issued") -> pd.DataFrame:
 
 
 def unseen(rows: pd.DataFrame) -> pd.DataFrame:
-    """List the calls marked won of which the data show nothing so far: issued, call, owner, account_id, product_id."""
+    """List the calls marked won of which the data show nothing so far.
+
+    Returns
+    -------
+    issued, call, owner, account_id, name (missing where the client has none), product_id.
+    """
     left = rows[_marked(rows) & ~rows["closed"] & ~rows["held_since"]]
-    return left[["issued", "call", "owner", "account_id", "product_id"]].reset_index(drop=True)
+    named = left.assign(name=left.get("name"))
+    return named[["issued", "call", "owner", "account_id", "name", "product_id"]].reset_index(drop=True)
 
 
 def _marked(rows: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ blanks as ``(not given)``, which come last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -50,14 +51,22 @@ def moment(book: Book, quarter: str | None = None) -> Moment:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """List the distinct groups as every table does: by name, those not given last.
+    """List the distinct groups as every table does: by name, numbers in it by their size, those not given last.
 
     Example
     -------
     >>> in_order(["small", "(not given)", "big", "small"])
     ['big', 'small', '(not given)']
+    >>> in_order(["100-124K", "15-24K", "250K+"])
+    ['15-24K', '100-124K', '250K+']
     """
-    return sorted(set(groups), key=lambda group: (group == NOT_GIVEN, group))
+    return sorted(set(groups), key=lambda group: (group == NOT_GIVEN, by_number(group)))
+
+
+def by_number(group: str) -> tuple[list[int | str], str]:
+    """Give what sorts names by the numbers in them."""
+    parts = re.split(r"([0-9]+)", str(group))
+    return [int(each) if place % 2 else each for place, each in enumerate(parts)], str(group)
 
 
 def attributes(book: Book) -> list[str]:

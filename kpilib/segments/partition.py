@@ -135,7 +135,7 @@ def by_attribute(book: Book, quarter: str, *attributes: str, most: int = 12) -> 
                    FROM ({queries.base(book, [at.index])}) c LEFT JOIN accounts a USING (account_id)"""
 
     together = tuple(_names(rest, attributes))
-    shown = sorted(names, key=lambda name: (name.startswith(NOT_GIVEN), name))
+    shown = sorted(names, key=lambda name: (name.startswith(NOT_GIVEN), queries.by_number(name)))
     segments = (*shown, *([SMALLER] if together else []))
     meaning = {SMALLER: f"{len(together)} groups of fewer customers"} if together else {}
     at = queries.moment(book, quarter).label

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, needing, spaced, upper
+from kpilib.written import count, needing, quarter, spaced, upper
 
 
 def reasons(counted: pd.DataFrame) -> Html:
@@ -19,6 +19,7 @@ def reasons(counted: pd.DataFrame) -> Html:
 def won(rows: pd.DataFrame) -> Html:
     """Show the calls marked won beside what the data say (``actions.followed.won``), list by list."""
     table = needing(rows, "issued", "calls", "won", "seen", "later", "unseen", "unmarked")
+    table["issued"] = table["issued"].map(quarter)
     return show(table, [
         text("issued", "List of"),
         Column("calls", "Calls", count),
@@ -28,7 +29,7 @@ def won(rows: pd.DataFrame) -> Html:
         Column("unseen", "Not seen so far", count),
         Column("unmarked", "Bought, not marked won", count),
     ], "Marked won, and what the data say", [
-        "Seen: the customer has the product by the client's data. What counts as closed is what is seen."
+        "Seen: the customer has the product by the client's data. Closed: seen at the quarter's end, marked or not."
     ])  # fmt: skip
 
 
@@ -40,6 +41,7 @@ def unseen(rows: pd.DataFrame, most: int = 25) -> Html:
     return show(rows.head(most), [
         text("owner", "Owner"),
         text("account_id", "Customer"),
+        text("name", "Name"),
         text("product_id", "Product"),
         text("call", "Call"),
     ], "Marked won, not seen in the data so far", [f"And {rest:,} more."] if rest > 0 else [])  # fmt: skip
