@@ -29,8 +29,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     segments.classes  segments.profile  segments.moves  segments
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
-    actions.chosen  actions.candidates  actions.followed                 who to call, and what came of it
-    actions.plan  actions.workbook  actions.record
+    actions.chosen  actions.candidates  actions.workbook                 who to call, and what came of it
+    actions.followed  actions.plan  actions.record
     ledger  trace                                                        tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
     figures.style  figures.marks  figures.ladders  figures
