@@ -155,6 +155,8 @@ def test_titles_name_the_message():
     assert caption.apart(profile()) == "“Big” lie furthest from all others: +30.0 points"
     joined = profile(names=("light · compliance", "heavy · design", "(not given)"))
     assert caption.apart(joined) == "Of combinations, “light · compliance” lie furthest from all others: +30.0 points"
+    assert caption.apart(joined.assign(low=-1.0, high=1.0)).startswith("No combination lies clearly apart")
+    assert caption.apart(profile().assign(low=-1.0, high=1.0)).startswith("No group given lies clearly apart")
     assert caption.subtitle(caption.MOVES, "size", "2025Q2", "2025Q1").endswith("number, Q1 2025 and Q2 2025")
     assert callable(other_captions.segments)  # the chapter on penetration keeps its own
 

@@ -40,11 +40,12 @@ def apart(profile: pd.DataFrame) -> str:
     known = shown(profile)
     known = known[~known["segment"].isin(NO_GROUP)]
     clear = known[[verdict(low, high)[:7] == "a clear" for low, high in zip(known["low"], known["high"], strict=True)]]
+    together = known["segment"].astype(str).str.contains(JOINED, regex=False).all()
     if clear.empty:
-        return "No group given lies clearly apart from all other customers"
+        what = "combination" if together and len(known) else "group given"
+        return f"No {what} lies clearly apart from all other customers"
     most = clear.iloc[int(clear["difference"].abs().to_numpy().argmax())]
     told = f"“{name(most['segment'], most=48)}” lie furthest from all others: {points(most['difference'], ' points')}"
-    together = known["segment"].astype(str).str.contains(JOINED, regex=False).all()
     return f"Of combinations, {told}" if together else told
 
 
