@@ -95,7 +95,13 @@ def test_chances_that_did_not_come_true_carry_no_money():
     assert "cannot be taken at their word, so no money" in say.honest(wrong)
     assert captions.calibration(wrong).startswith("Chances did not come true")
     assert "can be taken at their word" in say.honest(back_test())
-    assert not back_test(filled=29).calibrated
+    untried = back_test(filled=29)
+    assert not untried.calibrated
+    assert say.honest(untried) == (
+        "Too few purchases came to take its chances at their word, so no money is put beside them: about 20 purchases "
+        "were foretold, 29 came."
+    )
+    assert captions.calibration(untried).startswith("Too few bought to tell")
 
 
 def test_without_a_back_test_the_page_says_what_it_takes():

@@ -63,7 +63,7 @@ def kind(picture: pd.DataFrame, money_known: bool, chance_known: bool, trusted: 
 
 def calibration(test: Any) -> str:
     """Title the calibration: whether what was foretold came."""
-    if few(test):
+    if few(test) or not test.enough:
         return f"Too few bought to tell whether chances come true: {came(test)}"
     told = f"{per_cent(test.chance)} foretold, {per_cent(test.realised)} bought"
     return f"Chances came true: {told}" if test.calibrated else f"Chances did not come true: {told}"

@@ -48,9 +48,14 @@ class BackTest:
     verdict: str | None
 
     @property
+    def enough(self) -> bool:
+        """Whether enough was bought for chances to count as tried."""
+        return self.filled >= FEWEST_FILLED
+
+    @property
     def calibrated(self) -> bool:
         """Whether chances may be multiplied by money: tried on enough, and their mean near what came."""
-        return self.filled >= FEWEST_FILLED and abs(self.chance - self.realised) <= OFF * self.realised
+        return self.enough and abs(self.chance - self.realised) <= OFF * self.realised
 
 
 def backtest(book: Book, quarter: str) -> BackTest | None:

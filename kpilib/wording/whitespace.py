@@ -182,7 +182,7 @@ def first_hits(test: Any) -> dict[str, int]:
 
 def came(test: Any) -> str:
     """Set what was foretold beside what came; of few buyers in numbers."""
-    if few(test):
+    if few(test) or not test.enough:
         foretold = plural(round(test.chance * test.slots), "purchase")
         return f"about {foretold} {'was' if foretold[:2] == '1 ' else 'were'} foretold, {count(test.filled)} came"
     return f"the chances foretold {per_cent(test.chance)} on average, {per_cent(test.realised)} came"
@@ -228,6 +228,10 @@ def honest(test: Any) -> str:
     """Say whether chances came true on average."""
     if test.calibrated:
         return f"Its chances can be taken at their word: {came(test)}."
+    if not test.enough:
+        return (
+            f"Too few purchases came to take its chances at their word, so no money is put beside them: {came(test)}."
+        )
     return f"Its chances cannot be taken at their word, so no money is put beside them: {came(test)}."
 
 
