@@ -12,6 +12,7 @@ import pandas as pd
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, QuarterError, listed
 from kpilib.quarters import Quarter
+from kpilib.sql import literal
 
 TABLES = (
     "positions",
@@ -61,8 +62,8 @@ class Book:
         db = duckdb.connect()
         for name in TABLES:
             if (sql is None or name in sql) and self.has(name):
-                file = str(self.folder / f"{name}.parquet").replace("'", "''")
-                db.execute(f"create view {name} as select * from '{file}'")
+                file = literal(self.folder / f"{name}.parquet")
+                db.execute(f"create view {name} as select * from {file}")
         return db
 
     def has(self, name: str) -> bool:

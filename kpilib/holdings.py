@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kpilib.facts.portfolio import Portfolio
+from kpilib.sql import literal
 
 
 @contextmanager
@@ -17,16 +18,15 @@ def by_day(portfolio: Portfolio, folder: Path) -> Iterator[None]:
     day; lines; quantity and revenue, net of returns; bought (any line of positive revenue), sold (one that proves).
     """
     file = folder / ".by_day.parquet"
-    named = file.as_posix().replace("'", "''")
     portfolio.db.execute(
         f"""copy (select account_id, case when k.status = 'catalogue' then product_id end as product_id, day,
                          count(*) as lines, sum(quantity)::decimal(38, 4) as quantity,
                          sum(revenue)::decimal(38, 4) as revenue, bool_or(revenue > 0) as bought,
                          bool_or(revenue > 0 and proves) as sold
                   from ({_lines(portfolio)}) left join known_products k using (product_id) group by all)
-            to '{named}' (format parquet, compression lz4)"""
+            to {literal(file)} (format parquet, compression lz4)"""
     )
-    portfolio.db.execute(f"create or replace temp view by_day as select * from '{named}'")
+    portfolio.db.execute(f"create or replace temp view by_day as select * from {literal(file)}")
     try:
         yield
     finally:
@@ -41,14 +41,13 @@ def write(portfolio: Portfolio, path: Path) -> None:
     index; lines; quantity and revenue, net of returns (quantity null where no line gives one); days on which
     something was bought, first_day and last_day of them (null where all was returned).
     """
-    named = path.as_posix().replace("'", "''")
     portfolio.db.execute(
         f"""copy (select account_id, product_id, ({_months(portfolio)} // 3)::integer as quarter,
                          sum(lines)::bigint as lines, sum(quantity)::decimal(38, 4) as quantity,
                          sum(revenue)::decimal(38, 4) as revenue, count_if(bought)::integer as days,
                          min(day) filter (bought) as first_day, max(day) filter (bought) as last_day
                   from by_day group by all order by account_id, product_id nulls last, quarter)
-            to '{named}' (format parquet)"""
+            to {literal(path)} (format parquet)"""
     )
 
 
@@ -58,12 +57,11 @@ def write_purchases(portfolio: Portfolio, path: Path) -> None:
     Columns: account_id; quarter, its index; days, on which something was bought, each once however many products;
     last_day of them.
     """
-    named = path.as_posix().replace("'", "''")
     portfolio.db.execute(
         f"""copy (select account_id, ({_months(portfolio)} // 3)::integer as quarter, count(*)::integer as days,
                          max(day) as last_day
                   from (select distinct account_id, day from by_day where bought)
-                  group by all order by account_id, quarter) to '{named}' (format parquet)"""
+                  group by all order by account_id, quarter) to {literal(path)} (format parquet)"""
     )
 
 

@@ -16,6 +16,7 @@ from kpilib.book import Book
 from kpilib.engagement import Engagement, load
 from kpilib.errors import DataError
 from kpilib.facts import checks, records
+from kpilib.sql import literal
 
 if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
@@ -26,6 +27,7 @@ COMPUTED_BY = (
     "quarters.py",
     "planned.py",
     "engagement.py",
+    "sql.py",
     "facts/*.py",
     "positions.py",
     "lapsing.py",
@@ -156,7 +158,7 @@ def _write_tables(facts: Portfolio, folder: Path) -> None:
 
 
 def _copy(facts: Portfolio, sql: str, path: Path) -> None:
-    facts.db.execute(f"copy ({sql}) to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet)")
+    facts.db.execute(f"copy ({sql}) to {literal(path)} (format parquet)")
 
 
 def _products(facts: Portfolio) -> pd.DataFrame:
@@ -210,7 +212,7 @@ def _set_aside(facts: Portfolio, path: Path) -> None:
     from kpilib.facts.portfolio import judged_tables
 
     parts = [
-        f"select '{label.replace(chr(39), chr(39) * 2)}' as table, {checks.owner(rules)} as rule, _file as file, "
+        f"select {literal(label)} as table, {checks.owner(rules)} as rule, _file as file, "
         "_record as record, account_id, item_id as product, day_text as date, amount_text as amount "
         f'from "judged {name}"'
         for name, label, rules in judged_tables(facts.engagement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kpilib.facts.portfolio import Portfolio
+from kpilib.sql import literal
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
@@ -29,9 +30,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
     )
     for quarter in portfolio.quarters:
         db.execute(_LAPSES, {"label": quarter.label, "as_of": quarter.last_day})
-    db.execute(
-        f"copy (select * from lapses order by all) to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet)"
-    )
+    db.execute(f"copy (select * from lapses order by all) to {literal(path)} (format parquet)")
     for table in ("buys", "lapses", "lapse_products"):
         db.execute(f"drop table {table}")
 

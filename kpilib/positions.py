@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
+from kpilib.sql import literal
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -196,9 +198,9 @@ class _Bench:
 
         Ibis's own way of writing trips over an apostrophe in the path.
         """
-        file = str(path).replace("'", "''")
+        file = literal(path)
         sql = self.portfolio.con.compile(rows)
-        self.run(f"copy ({sql}) to '{file}' (format parquet, dictionary_size_limit 1, {options})")
+        self.run(f"copy ({sql}) to {file} (format parquet, dictionary_size_limit 1, {options})")
         return file
 
     def run(self, sql: str) -> Any:
@@ -292,7 +294,7 @@ def _lines(bench: _Bench) -> ir.Table:
     numbered = ibis.union(*lines or [_silence(bench).limit(0)])
     # read three times at once: packing them would cost more than it saves
     file = bench.copy(numbered, bench.scratch, "compression uncompressed")
-    bench.run(f"create temp view positions_lines as from read_parquet('{file}')")
+    bench.run(f"create temp view positions_lines as from read_parquet({file})")
     return ibis.table(numbered.schema(), name="positions_lines")
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.facts import portfolio
-from kpilib.facts.sources import quoted
 from kpilib.measures import offers, queries
 from kpilib.quarters import Quarter
+from kpilib.sql import literal, quoted
 
 if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
@@ -76,7 +76,7 @@ def not_counted(book: Book, account_id: str, quarter: str | None = None) -> str 
         book,
         f"""SELECT p.in_base, p.on_file, p.possible, a.joined_on, a.left_on
             FROM ({queries.positions(book, [at.index])}) p LEFT JOIN accounts a USING (account_id)
-            WHERE p.account_id = {queries.literal(account_id)}""",
+            WHERE p.account_id = {literal(account_id)}""",
     )
     if found.empty or found["in_base"].iloc[0]:
         return None

@@ -398,8 +398,8 @@ def test_impact_that_turns_back_is_not_monotone(book):
         "2025Q1", "2026Q1", "products",
     )  # fmt: skip
     assert found.table["account_retention"].tolist() == [0.5, 1.0, 0.5]
-    assert found.monotone["account_retention"] is False
-    assert found.monotone["satisfaction"] is None
+    assert found.direction["account_retention"] == "mixed"
+    assert found.direction["satisfaction"] is None
 
 
 def test_impact_refuses_days_that_both_look_back_on(book):

@@ -10,7 +10,8 @@ from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.facts import checks
 from kpilib.facts.intake import columns_of
-from kpilib.facts.sources import PROVENANCE, Reading, quoted
+from kpilib.facts.sources import PROVENANCE, Reading
+from kpilib.sql import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kpilib.errors import DataError, listed
-from kpilib.facts.sources import quoted
+from kpilib.sql import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

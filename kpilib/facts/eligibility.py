@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from kpilib.engagement import EligibilityRule, EligibilitySheet, Engagement
 from kpilib.errors import DataError, listed, near
 from kpilib.facts.intake import columns_of
-from kpilib.facts.sources import PROVENANCE, Reading, quoted
+from kpilib.facts.sources import PROVENANCE, Reading
+from kpilib.sql import NOT_GIVEN, quoted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     from duckdb import DuckDBPyConnection
 
-NOT_GIVEN = "(not given)"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "at_least": lambda value, limit: value >= limit,
     "at_most": lambda value, limit: value <= limit,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from kpilib.engagement import Engagement, Evidence, Facts, Wide
 from kpilib.errors import ColumnError, DataError, listed, near
 from kpilib.facts import checks
-from kpilib.facts.sources import PROVENANCE, Columns, Reading, quoted, table
+from kpilib.facts.sources import PROVENANCE, Columns, Reading, table
+from kpilib.sql import literal, literals, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -224,7 +225,7 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
     cells = Columns(key, {ours: theirs for theirs, ours in names.items()}, columns.reading, columns.source)
     day = whose.day("date") if wide.date else f"date '{declared.date}'"
     stacked = " union all ".join(
-        f"select {whose.text('account_id')} as account_id, '{ours.replace(chr(39), chr(39) * 2)}' as item_id, "
+        f"select {whose.text('account_id')} as account_id, {literal(ours)} as item_id, "
         f"{day} as day, {whose.text('date') if wide.date else NONE['text']} as day_text, "
         f"lower({cells.text(ours)}) as word, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
         for ours in names.values()
@@ -251,4 +252,4 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
 
 
 def _words(words: tuple[str, ...]) -> str:
-    return ", ".join("'" + each.strip().lower().replace("'", "''") + "'" for each in words) or "null"
+    return literals(each.strip().lower() for each in words)

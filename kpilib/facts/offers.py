@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.facts.intake import NONE, columns_of
-from kpilib.facts.sources import PROVENANCE, Columns, Reading, quoted
+from kpilib.facts.sources import PROVENANCE, Columns, Reading
+from kpilib.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,7 +19,7 @@ def opportunities(db: DuckDBPyConnection, engagement: Engagement, readings: dict
     declared = engagement.opportunities
     columns = columns_of(db, "opportunities", declared, engagement, readings)
     words = {w.lower(): status for status in ("won", "lost", "open") for w in getattr(declared, status)}
-    cases = " ".join(f"when '{w.replace(chr(39), chr(39) * 2)}' then '{status}'" for w, status in words.items())
+    cases = " ".join(f"when {literal(w)} then '{status}'" for w, status in words.items())
     status = f"case lower({columns.text('status')}) {cases} end"
     unknown = db.execute(
         f"select {columns.text('status')}, count(*) from {quoted(columns.reading.view)} where ({status}) is null "

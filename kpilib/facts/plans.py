@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from kpilib.engagement import Engagement, Target
 from kpilib.errors import DataError, near
-from kpilib.facts.sources import quoted
+from kpilib.sql import NOT_GIVEN, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-NOT_GIVEN = "(not given)"
 
 
 def refuse_unknown(db: DuckDBPyConnection, engagement: Engagement, attributes: list[str], products: list[str]) -> None:

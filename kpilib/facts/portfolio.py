@@ -14,8 +14,9 @@ from kpilib.errors import DataError, near
 from kpilib.facts import catalogue, checks, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
 from kpilib.facts.eligibility import Rule
-from kpilib.facts.sources import Reading, quoted
+from kpilib.facts.sources import Reading
 from kpilib.quarters import Quarter
+from kpilib.sql import literals, quoted
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -243,8 +244,7 @@ def proves(evidence: Evidence) -> str:
     """SQL for the product a row proves: null where this table speaks of others only."""
     if not evidence.products:
         return "product_id"
-    names = ", ".join("'" + each.replace("'", "''") + "'" for each in evidence.products)
-    return f"case when product_id in ({names}) then product_id end as product_id"
+    return f"case when product_id in ({literals(evidence.products)}) then product_id end as product_id"
 
 
 def _accounts(db: DuckDBPyConnection, engagement: Engagement, unlisted: bool) -> None:

@@ -12,7 +12,8 @@ from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.facts.checks import Rules
 from kpilib.facts.intake import NONE, columns_of
-from kpilib.facts.sources import PROVENANCE, Columns, Reading, quoted
+from kpilib.facts.sources import PROVENANCE, Columns, Reading
+from kpilib.sql import literal, literals, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -106,20 +107,16 @@ def _amount(columns: Columns, field: str, needed: bool) -> tuple[str, str]:
 def _programme(columns: Columns, engagement: Engagement) -> str:
     """SQL for a programme's name, and for whether the account was held out of it."""
     declared = engagement.programmes
-    name = "'" + declared.name.replace("'", "''") + "'"
+    name = literal(declared.name)
     named = f"coalesce({columns.text('programme')}, {name})" if columns.has("programme") else name
     if not columns.has("hold_out"):
         return f"{named} as programme, {NONE['text']} as word, false as hold_out,"
     word = f"lower(coalesce({columns.text('hold_out')}, ''))"
-    yes, no = (_listed(each) for each in (declared.yes, declared.no))
+    yes, no = (literals(each.strip().lower() for each in words) for words in (declared.yes, declared.no))
     return (
         f"{named} as programme, {word} as word, "
         f"case when {word} in ({yes}) then true when {word} in ({no}) then false end as hold_out,"
     )
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join("'" + each.strip().lower().replace("'", "''") + "'" for each in words) or "null"
 
 
 def _refuse_off_the_scale(db: DuckDBPyConnection, engagement: Engagement) -> None:

@@ -21,6 +21,7 @@ import duckdb
 from kpilib.engagement import Engagement, Facts, Source
 from kpilib.errors import ColumnError, SourceError, listed
 from kpilib.facts import encodings
+from kpilib.sql import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -86,7 +87,7 @@ def _refuse_unknown_formats(db: DuckDBPyConnection, engagement: Engagement) -> N
     for name, source in engagement.sources.items():
         for each in source.date_format:
             try:
-                db.execute(f"select try_strptime('', '{_sql(each)}')")
+                db.execute(f"select try_strptime('', {literal(each)})")
             except duckdb.Error as error:
                 raise SourceError(
                     f"sources.{name}.date_format: {each!r} is no date format.",
@@ -159,21 +160,21 @@ class Columns:
             return f"try_cast({self.raw(field)} as decimal(18, 4))"
         text, point, comma = self.text(field), self.source.decimal, self.source.thousands
         whole = f"[0-9]{{1,3}}(?:[{comma}][0-9]{{3}})+|[0-9]+" if comma else "[0-9]+"
-        shape = f"^[+-]?(?:{whole})?(?:[{point}][0-9]+)?$".replace("'", "''")
-        plain = f"replace({text}, '{_sql(comma)}', '')" if comma else text
+        shape = f"^[+-]?(?:{whole})?(?:[{point}][0-9]+)?$"
+        plain = f"replace({text}, {literal(comma)}, '')" if comma else text
         plain = f"replace({plain}, '{point}', '.')" if point != "." else plain
-        return f"case when regexp_matches({text}, '{shape}') then try_cast({plain} as decimal(18, 4)) end"
+        return f"case when regexp_matches({text}, {literal(shape)}) then try_cast({plain} as decimal(18, 4)) end"
 
     def day(self, field: str) -> str:
         """A day; null where blank, unreadable, or readable as two different days."""
         column, kind = self.raw(field), self._kind(field)
         if kind == "TIMESTAMP WITH TIME ZONE" and self.source.timezone:
-            return f"cast({column} at time zone '{_sql(self.source.timezone)}' as date)"
+            return f"cast({column} at time zone {literal(self.source.timezone)} as date)"
         if kind != "VARCHAR":
             return f"try_cast({column} as date)"
         if not self.source.date_format:
             return f"cast(try_strptime({self.text(field)}, {list(ISO)!r}) as date)"
-        reads = [f"cast(try_strptime({self.text(field)}, '{_sql(each)}') as date)" for each in self.source.date_format]
+        reads = [f"cast(try_strptime({self.text(field)}, {literal(each)}) as date)" for each in self.source.date_format]
         agree = " and ".join(f"coalesce({each}, {reads[0]}) = coalesce({reads[0]}, {each})" for each in reads[1:])
         one = f"coalesce({', '.join(reads)})"
         return one if len(reads) == 1 else f"case when coalesce({agree}, true) then {one} end"
@@ -183,23 +184,8 @@ class Columns:
         return self.reading.columns[self.names.get(field, field)]
 
 
-def quoted(name: str) -> str:
-    """Quote a name for SQL.
-
-    Example
-    -------
-    >>> print(quoted('order "2" lines'))
-    "order ""2"" lines"
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _view(name: str) -> str:
     return f"source {name}"
-
-
-def _sql(text: str) -> str:
-    return text.replace("'", "''")
 
 
 def _name(path: str) -> str:
@@ -227,7 +213,7 @@ def _query(db: DuckDBPyConnection, name: str, source: Source, readings: dict[str
     for column, kind in zip(PROVENANCE, ("varchar", "bigint"), strict=True):
         if column not in columns:
             db.execute(f"alter table {view} add column {column} {kind}")
-    db.execute(f"update {view} set _file = 'query {_sql(name)}' where _file is null")
+    db.execute(f"update {view} set _file = {literal(f'query {name}')} where _file is null")
     return "SQL query"
 
 
@@ -251,16 +237,16 @@ def _files(db: DuckDBPyConnection, name: str, source: Source, engagement: Engage
 
 
 def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
-    paths = "[" + ", ".join(f"'{_sql(each)}'" for each in source.path) + "]"
+    paths = "[" + ", ".join(map(literal, source.path)) + "]"
     try:
         columns = [
-            [row[0] for row in db.execute(f"describe select * from read_parquet('{_sql(each)}')").fetchall()]
+            [row[0] for row in db.execute(f"describe select * from read_parquet({literal(each)})").fetchall()]
             for each in source.path
         ]
         _same_columns(name, source.path, columns)
         db.execute(
             f"create view {quoted(_view(name))} as select * exclude (filename, file_row_number), "
-            f"case when starts_with(filename, '{_sql(str(folder))}/') then filename[{len(str(folder)) + 2}:] "
+            f"case when starts_with(filename, {literal(f'{folder}/')}) then filename[{len(str(folder)) + 2}:] "
             "else parse_filename(filename) end as _file, file_row_number + 1 as _record "
             f"from read_parquet({paths}, filename = true, file_row_number = true, union_by_name = {len(columns) > 1})"
         )
@@ -326,11 +312,11 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
             _same_columns(name, source.path, headers)
             how.add(f"CSV, {encoding}, separator {'tab' if separator == chr(9) else separator!r}")
             start = f"create temp table {view} as" if number == 0 else f"insert into {view} by name"
-            shape = "{" + ", ".join(f"'{_sql(each)}': 'VARCHAR'" for each in header) + "}"
+            shape = "{" + ", ".join(f"{literal(each)}: 'VARCHAR'" for each in header) + "}"
             try:
                 db.execute(
-                    f"{start} select *, '{_sql(_relative(path, folder))}' as _file, row_number() over () as _record "
-                    f"from read_csv('{_sql(str(file))}', auto_detect = false, header = true, columns = {shape}, "
+                    f"{start} select *, {literal(_relative(path, folder))} as _file, row_number() over () as _record "
+                    f"from read_csv({literal(file)}, auto_detect = false, header = true, columns = {shape}, "
                     f"delim = '{separator}', quote = '\"', escape = '\"', skip = {source.header_row - 1}, "
                     "max_line_size = 16000000)"
                 )

@@ -19,7 +19,8 @@ import duckdb
 from kpilib.engagement import Engagement, Evidence, Facts
 from kpilib.errors import DataError
 from kpilib.facts import catalogue, intake, offers, sources
-from kpilib.facts.sources import PROVENANCE, Reading, quoted, table
+from kpilib.facts.sources import PROVENANCE, Reading, table
+from kpilib.sql import literal, quoted
 
 WORDS = ("client", "data_from", "data_to", "lookback_months", "fiscal_year_start", "fiscal_year_named_by",
          "free_items_count", "index_reading")  # fmt: skip
@@ -261,8 +262,7 @@ class _Reader:
 
     def _copy(self, query: str, name: str) -> str:
         file = self.folder / f"{name}.parquet"
-        path = str(file).replace("'", "''")
-        self.db.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd)")
+        self.db.execute(f"copy ({query}) to {literal(file)} (format parquet, compression zstd)")
         return str(file)
 
     def _read_from(self, facts: Facts) -> str:

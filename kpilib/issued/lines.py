@@ -13,6 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from kpilib.sql import literal
+
 OPPORTUNITIES = "opportunities"
 ONE_THING = {
     "amounts": ("account_id", "product_id", "{day}", '"end"'),
@@ -61,7 +63,7 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
     one_thing = ONE_THING_OFFERED if offered else ONE_THING
     with duckdb.connect() as db:
         sides = [
-            f"select {columns}, {sign} as n from read_parquet({_text(each)})" for each, sign in ((now, 1), (then, -1))
+            f"select {columns}, {sign} as n from read_parquet({literal(each)})" for each, sign in ((now, 1), (then, -1))
         ]
         db.execute(
             f"create table delta as select {columns}, sum(n)::bigint as n "
@@ -75,8 +77,8 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
         corrected = {thing: _pair(db, [each.format(day=day) for each in same]) for thing, same in one_thing.items()}
         late = f"select {columns} from came where other is null"
         db.execute(
-            f"copy (select {columns} from read_parquet({_text(then)}) union all {late}) "
-            f"to {_text(str(file))} (format parquet)"
+            f"copy (select {columns} from read_parquet({literal(then)}) union all {late}) "
+            f"to {literal(file)} (format parquet)"
         )
         count, sold = db.execute(f"select count(*), sum({revenue}) from ({late})").fetchone()
         gone = db.execute("select count(*) from went where other is null").fetchone()[0]
@@ -102,7 +104,3 @@ def _pair(db: duckdb.DuckDBPyConnection, same: list[str]) -> int:
     db.execute("update came set other = two from pairs where came.id = one")
     db.execute("update went set other = one from pairs where went.id = two")
     return db.execute("select count(*) from pairs").fetchone()[0]
-
-
-def _text(path: str) -> str:
-    return "'" + path.replace("'", "''") + "'"

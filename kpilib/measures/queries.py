@@ -17,8 +17,8 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError, listed, near
+from kpilib.sql import NOT_GIVEN, literal, literals, quoted
 
-NOT_GIVEN = "(not given)"
 OUR_COLUMNS = ("account_id", "in_table", "joined_on", "left_on")
 
 Where = Mapping[str, Sequence[str]]
@@ -182,10 +182,7 @@ def value_of(book: Book, attribute: str) -> str:
 
 def matches(book: Book, where: Where) -> str:
     """Write the condition that every attribute has one of its listed values."""
-    tests = [
-        f"{value_of(book, name)} IN ({', '.join(literal(value) for value in values) or 'NULL'})"
-        for name, values in where.items()
-    ]
+    tests = [f"{value_of(book, name)} IN ({literals(values)})" for name, values in where.items()]
     return " AND ".join(tests) or "true"
 
 
@@ -205,11 +202,6 @@ def listed_columns(names: Iterable[str], table: str) -> str:
     return "".join(f"{table}.{quoted(name)}, " for name in names)
 
 
-def quoted(column: str) -> str:
-    """Quote the name of a column."""
-    return '"' + column.replace('"', '""') + '"'
-
-
 def ordered(names: Iterable[str]) -> str:
     """Order by columns, groups that are not given last."""
     last = {"group": f'"group" = {literal(NOT_GIVEN)}, '}
@@ -219,11 +211,6 @@ def ordered(names: Iterable[str]) -> str:
 def numbers(values: Iterable[int]) -> str:
     """List whole numbers."""
     return ", ".join(str(int(value)) for value in values) or "NULL"
-
-
-def literal(value: str) -> str:
-    """Quote a text."""
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def with_names(book: Book, rows: pd.DataFrame) -> pd.DataFrame:

@@ -50,11 +50,6 @@ class Impact:
     table: pd.DataFrame
     direction: dict[str, str | None]
 
-    @property
-    def monotone(self) -> dict[str, bool | None]:
-        """Whether each measure only rises or only falls; None where it cannot be said."""
-        return {name: None if how is None else how in (RISES, FALLS) for name, how in self.direction.items()}
-
 
 def impact(book: Book, earlier: str, quarter: str, by: str = BAND, steps: Sequence[int] | None = None) -> Impact:
     """Compare what became of accounts by penetration ``band``, or number of ``products``, at an earlier quarter.
