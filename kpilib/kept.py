@@ -217,11 +217,7 @@ def _set_aside(facts: Portfolio, path: Path) -> None:
         f'from "judged {name}"'
         for name, label, rules in judged_tables(facts.engagement)
     ]
-    _copy(
-        facts,
-        f"select * from ({' union all '.join(parts)}) where rule is not null order by all",
-        path,
-    )
+    _copy(facts, f"select * from ({' union all '.join(parts)}) where rule is not null order by all", path)
 
 
 def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
@@ -254,8 +250,7 @@ def _cache() -> Path:
 def _tidy(shelf: Path) -> None:
     """Keep the newest few books; the files of one still being read stay open."""
     books = sorted(
-        (each for each in shelf.iterdir() if not each.name.startswith(".")),
-        key=lambda each: each.stat().st_mtime,
+        (each for each in shelf.iterdir() if not each.name.startswith(".")), key=lambda each: each.stat().st_mtime
     )
     for old in books[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)

@@ -67,8 +67,7 @@ def months(book: Book) -> pd.DataFrame:
     table = summed.reindex(span).rename_axis("month").reset_index()
     table["flagged"] = table["lines"].isna()
     return table.assign(
-        lines=table["lines"].fillna(0).astype(int),
-        revenue=table["revenue"].where(~table["flagged"], Decimal(0)),
+        lines=table["lines"].fillna(0).astype(int), revenue=table["revenue"].where(~table["flagged"], Decimal(0))
     )
 
 

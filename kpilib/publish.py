@@ -59,10 +59,7 @@ def table(frame: pd.DataFrame, name: str, folder: str | Path, units: Mapping[str
     -5,0.000000
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
-        raise HandoverError(
-            f"{name!r} cannot name a table.",
-            do="Use small letters, digits and _, as in by_quarter.",
-        )
+        raise HandoverError(f"{name!r} cannot name a table.", do="Use small letters, digits and _, as in by_quarter.")
     return write(frame, Path(folder) / f"{name}.csv", units)
 
 

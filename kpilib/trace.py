@@ -57,13 +57,7 @@ def account(book: Book, account_id: str, quarter: str | None = None) -> pd.DataF
         facts.db.close()
     windows = dict(zip(book.products["product_id"], book.products["lookback_quarters"], strict=True))
     told = [
-        _told(
-            state,
-            rows[rows["product_id"] == state["product_id"]],
-            at,
-            int(windows[state["product_id"]]),
-            book,
-        )
+        _told(state, rows[rows["product_id"] == state["product_id"]], at, int(windows[state["product_id"]]), book)
         for state in states.to_dict("records")
     ]
     return pd.DataFrame(told, columns=COLUMNS, dtype=object)

@@ -336,6 +336,12 @@ rows = [
     assert ledger(path)["unknown_product"] == 1
 
 
+def test_a_day_of_the_grain_that_cannot_be_read_is_refused(tmp_path):
+    more = '[grain]\nrows = [{ item_id = "s", product_id = "x", valid_from = "March 2025" }]\n'
+    with pytest.raises(DataError, match=r"valid_from or valid_to that cannot be read. Found at 's'"):
+        facts(sales(tmp_path, "A,s,2025-02-28,1,1\n", more=more))
+
+
 def test_an_item_mapped_to_two_products_on_one_day_is_refused(tmp_path):
     more = '[grain]\nrows = [{ item_id = "s", product_id = "x" }, { item_id = "s", product_id = "y" }]\n'
     with pytest.raises(DataError, match=r"maps one item to two products.*'s: x and y'"):

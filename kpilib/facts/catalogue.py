@@ -22,14 +22,21 @@ def grain(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Re
     if engagement.grain is None:
         return False
     columns = columns_of(db, "grain", engagement.grain, engagement, readings)
-    days = {
-        each: f"coalesce({columns.day(each) if columns.has(each) else 'null'}, date '{always}')"
-        for each, always in (("valid_from", "0001-01-01"), ("valid_to", "9999-12-31"))
-    }
+    item = columns.text("item_id")
+    start, stop = (columns.optional("day", each) for each in ("valid_from", "valid_to"))
+    source = f"{quoted(columns.reading.view)} where {columns.given('product_id')}"
+    unread = f"{columns.unread('valid_from', start)} or {columns.unread('valid_to', stop)}"
+    wrong = db.execute(f"select distinct {item} from {source} and ({unread}) order by 1").fetchall()
+    if wrong:
+        raise DataError(
+            "The grain has a valid_from or valid_to that cannot be read.",
+            f"Found at {listed([each[0] for each in wrong], most=5)}.",
+            "Write dates as 2025-01-31, or declare date_format.",
+        )
     db.execute(
-        f"create temp table grain_map as select distinct {columns.text('item_id')} as item_id, "
-        f"{columns.text('product_id')} as product_id, {days['valid_from']} as valid_from, "
-        f"{days['valid_to']} as valid_to from {quoted(columns.reading.view)} where {columns.given('product_id')}"
+        f"create temp table grain_map as select distinct {item} as item_id, {columns.text('product_id')} as product_id,"
+        f" coalesce({start}, date '0001-01-01') as valid_from, coalesce({stop}, date '9999-12-31') as valid_to "
+        f"from {source}"
     )
     clash = db.execute(
         "select a.item_id, min(a.product_id), max(b.product_id) from grain_map a join grain_map b "
@@ -47,10 +54,7 @@ def grain(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Re
 
 
 def products(
-    db: DuckDBPyConnection,
-    engagement: Engagement,
-    readings: dict[str, Reading],
-    evidence_views: list[str],
+    db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Reading], evidence_views: list[str]
 ) -> pd.DataFrame:
     """One row per product an account could hold, in the order the engagement lists them.
 
@@ -59,10 +63,7 @@ def products(
     declared = engagement.catalogue
     if declared.products == "as sold":
         seen = " union ".join(f"select distinct product_id from {quoted(each)}" for each in evidence_views)
-        rows = [
-            (each[0],)
-            for each in db.execute(f"select * from ({seen}) where product_id is not null order by 1").fetchall()
-        ]
+        rows = db.execute(f"select * from ({seen}) where product_id is not null order by 1").fetchall()
         frame = pd.DataFrame(rows, columns=["product_id"])
         frame = frame.loc[~frame["product_id"].isin(declared.outside)]
     elif declared.products:
@@ -133,9 +134,7 @@ def _refuse_part_quarters(products: pd.Series, months: pd.Series) -> None:
 def _known(db: DuckDBPyConnection, products: pd.Series, engagement: Engagement) -> None:
     if products.empty:
         raise DataError(
-            "The catalogue is empty.",
-            "No product is named or sold.",
-            "Name the products an account could hold.",
+            "The catalogue is empty.", "No product is named or sold.", "Name the products an account could hold."
         )
     rows = [(each, "catalogue") for each in products]
     rows += [(each, "outside") for each in engagement.catalogue.outside]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
 from kpilib.sql import quoted
 
@@ -49,18 +50,7 @@ TODO = {
     "no_spend": "Ask whether the spend is unknown; leave such rows out.",
     "no_such_account": "Check how the ids are written; add the accounts to the accounts table if they are customers.",
 }
-LEDGER = (
-    "table",
-    "rule",
-    "action",
-    "rows",
-    "hits",
-    "also_set_aside",
-    "revenue",
-    "says",
-    "todo",
-    "examples",
-)
+LEDGER = ("table", "rule", "action", "rows", "hits", "also_set_aside", "revenue", "says", "todo", "examples")
 HASHED_AT_ONCE = 3_000_000
 EXAMPLE = (
     "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
@@ -85,6 +75,11 @@ class Rules:
 
     set_aside: dict[str, str]
     flags: dict[str, str]
+
+    @classmethod
+    def of(cls, set_aside: dict[str, str], flags: dict[str, str]) -> Rules:
+        """Leave out rules that do not apply: those whose condition is empty."""
+        return cls(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
 
 
 @dataclass(frozen=True)
@@ -129,6 +124,11 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     return Judged(pd.DataFrame(rows, columns=LEDGER), _totals(label, scanned), broken)
 
 
+def outside_calendar(engagement: Engagement) -> str:
+    """SQL for a day that the engagement does not speak of."""
+    return f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
+
+
 def owner(rules: Rules) -> str:
     """SQL for the first set-aside rule that a row breaks; null where the row is used."""
     cases = " ".join(f"when {sql} then '{name}'" for name, sql in rules.set_aside.items())
@@ -163,26 +163,10 @@ def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: in
     return False
 
 
-def entry(label: str, rule: str, hits: int, examples: Sequence[str], action: str = "flagged") -> dict[str, object]:
-    """Make a ledger row for what was found otherwise than by a scan of conditions."""
-    return dict(
-        zip(
-            LEDGER,
-            (
-                label,
-                rule,
-                action,
-                hits,
-                hits,
-                0,
-                None,
-                SAYS[rule],
-                TODO.get(rule, ""),
-                "\n".join(examples),
-            ),
-            strict=True,
-        )
-    )
+def entry(label: str, rule: str, hits: int, examples: Sequence[str]) -> dict[str, object]:
+    """Make a ledger row for what was flagged otherwise than by a scan of conditions; ``examples`` as shown."""
+    row = (label, rule, "flagged", hits, hits, 0, None, SAYS[rule], TODO.get(rule, ""), "\n".join(examples))
+    return dict(zip(LEDGER, row, strict=True))
 
 
 def refuse_repeated_ids(db: DuckDBPyConnection, label: str, view: str, column: str) -> None:

@@ -11,32 +11,18 @@ from typing import TYPE_CHECKING
 from kpilib.engagement import Engagement, Evidence, Facts, Wide
 from kpilib.errors import ColumnError, DataError, listed, near
 from kpilib.facts import checks
-from kpilib.facts.sources import PROVENANCE, Columns, Reading, table
+from kpilib.facts.sources import NONE, PROVENANCE, Columns, Reading, table
 from kpilib.sql import literal, literals, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-NONE = {"text": "null::varchar", "day": "null::date", "amount": "null::decimal(18, 4)"}
 OWN_COLUMNS = ("account_id", "joined_on", "left_on", "in_table")
-RESERVED = (
-    *OWN_COLUMNS,
-    "possible",
-    "held",
-    "unplaced",
-    "revenue_quarter",
-    "revenue_window",
-    "rule",
-    "group",
-)
+RESERVED = (*OWN_COLUMNS, "possible", "held", "unplaced", "revenue_quarter", "revenue_window", "rule", "group")
 
 
 def columns_of(
-    db: DuckDBPyConnection,
-    key: str,
-    facts: Facts,
-    engagement: Engagement,
-    readings: dict[str, Reading],
+    db: DuckDBPyConnection, key: str, facts: Facts, engagement: Engagement, readings: dict[str, Reading]
 ) -> Columns:
     """Columns of the source behind a table of the engagement."""
     reading = table(db, key, facts, readings)
@@ -87,13 +73,13 @@ def accounts(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str,
         return []
     columns = columns_of(db, "accounts", declared, engagement, readings)
     attributes = _attributes(columns, declared.attributes)
-    dates = {each: columns.day(each) if columns.has(each) else NONE["day"] for each in ("joined_on", "left_on")}
-    unread = [f"({columns.given(each)} and {dates[each]} is null)" for each in dates if columns.has(each)]
+    dates = {each: columns.optional("day", each) for each in ("joined_on", "left_on")}
+    unread = " or ".join(columns.unread(*each) for each in dates.items())
     named = "".join(f", {sql} as {quoted(name)}" for name, sql in attributes.items())
     db.execute(
         f"create temp table accounts_given as select {columns.text('account_id')} as account_id, "
         f"{dates['joined_on']} as joined_on, {dates['left_on']} as left_on{named}, "
-        f"{' or '.join(unread) or 'false'} as unread, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
+        f"{unread} as unread, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
     )
     checks.refuse_repeated_ids(db, "The accounts table", "accounts_given", "account_id")
     _refuse_unread_dates(db)
@@ -132,11 +118,7 @@ def _refuse_unread_dates(db: DuckDBPyConnection) -> None:
 
 
 def evidence(
-    db: DuckDBPyConnection,
-    number: int,
-    declared: Evidence,
-    engagement: Engagement,
-    readings: dict[str, Reading],
+    db: DuckDBPyConnection, number: int, declared: Evidence, engagement: Engagement, readings: dict[str, Reading]
 ) -> str:
     """Make the view of one evidence table; return its name."""
     columns = columns_of(db, f"evidence[{number}]", declared, engagement, readings)
@@ -195,25 +177,24 @@ def _plain(declared: Evidence, columns: Columns) -> str:
     start = "start" if declared.kind == "subscriptions" else "date"
     dated = columns.has(start) or declared.date is None
     day = columns.day(start) if dated else f"date '{declared.date}'"
-    stop, given = NONE["day"], "false"
-    if declared.kind in ("subscriptions", "installed") and columns.has("end"):
-        stop, given = columns.day("end"), columns.given("end")
-    bad_stop = f"({given} and {stop} is null)"
+    stop, bad_stop = NONE["day"], "false"
+    if declared.kind in ("subscriptions", "installed"):
+        stop = columns.optional("day", "end")
+        bad_stop = columns.unread("end", stop)
     if declared.life_months:
         stop = f"least({stop}, cast({day} + interval {declared.life_months} month as date))"
-    amounts = {each: columns.amount(each) if columns.has(each) else NONE["amount"] for each in ("quantity", "revenue")}
-    needs_revenue = declared.kind in ("sales", "revenue")
-    bad = [f"({columns.given(each)} and {amounts[each]} is null)" for each in amounts if columns.has(each)]
-    if needs_revenue:
+    amounts = {each: columns.optional("amount", each) for each in ("quantity", "revenue")}
+    bad = [columns.unread(*each) for each in amounts.items()]
+    if declared.kind in ("sales", "revenue"):
         columns.raw("revenue")
         bad.append(f"{amounts['revenue']} is null")
-    item = columns.text("product_id") if declared.kind != "revenue" or columns.has("product_id") else NONE["text"]
-    amount_text = columns.text("revenue") if columns.has("revenue") else NONE["text"]
+    item = columns.optional("text", "product_id") if declared.kind == "revenue" else columns.text("product_id")
     return (
         f"{columns.text('account_id')} as account_id, {item} as item_id, {day} as day, {stop} as stop, "
         f"{amounts['quantity']} as quantity, {amounts['revenue']} as revenue, "
-        f"{columns.text(start) if dated else NONE['text']} as day_text, {amount_text} as amount_text, "
-        f"{bad_stop} as bad_stop, {' or '.join(bad) or 'false'} as bad_amount"
+        f"{columns.text(start) if dated else NONE['text']} as day_text, "
+        f"{columns.optional('text', 'revenue')} as amount_text, "
+        f"{bad_stop} as bad_stop, {' or '.join(bad)} as bad_amount"
     )
 
 

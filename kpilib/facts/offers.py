@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
-from kpilib.facts.intake import NONE, columns_of
-from kpilib.facts.sources import PROVENANCE, Columns, Reading
+from kpilib.facts.intake import columns_of
+from kpilib.facts.sources import NONE, PROVENANCE, Columns, Reading
 from kpilib.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -31,32 +31,30 @@ def opportunities(db: DuckDBPyConnection, engagement: Engagement, readings: dict
             f"Found {listed([f'{word} ({n})' for word, n in unknown])}.",
             "List the client's words under opportunities.won, .lost and .open.",
         )
-    closed = columns.day("closed") if columns.has("closed") else NONE["day"]
-    bad = f"({columns.given('closed')} and {closed} is null)" if columns.has("closed") else "false"
-    owner = columns.text("owner") if columns.has("owner") else NONE["text"]
+    closed = columns.optional("day", "closed")
     _slots_view(
         db,
         "opportunities",
         columns,
         columns.day("opened"),
         closed,
-        f"{columns.text('opened')} as day_text, {bad} as bad_stop, {status} as status_word, {owner} as owner",
+        f"{columns.text('opened')} as day_text, {columns.unread('closed', closed)} as bad_stop, "
+        f"{status} as status_word, {columns.optional('text', 'owner')} as owner",
     )
 
 
 def blocked(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str, Reading]) -> None:
     """Make ``evidence blocked``: slots that must not be sold, with the reason."""
     columns = columns_of(db, "blocked", engagement.blocked, engagement, readings)
-    days = {each: columns.day(each) if columns.has(each) else NONE["day"] for each in ("start", "stop")}
-    bad = [f"({columns.given(each)} and {sql} is null)" for each, sql in days.items() if columns.has(each)]
-    reason = columns.text("reason") if columns.has("reason") else NONE["text"]
+    days = {each: columns.optional("day", each) for each in ("start", "stop")}
+    bad = " or ".join(columns.unread(*each) for each in days.items())
     _slots_view(
         db,
         "blocked",
         columns,
         days["start"],
         days["stop"],
-        f"null::varchar as day_text, {' or '.join(bad) or 'false'} as bad_stop, {reason} as reason",
+        f"null::varchar as day_text, {bad} as bad_stop, {columns.optional('text', 'reason')} as reason",
     )
 
 

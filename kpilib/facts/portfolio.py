@@ -142,7 +142,7 @@ def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
         "no_account": "account_id is null",
         "unknown_account": unlisted if complete else "",
         "unreadable_date": "day is null or bad_stop",
-        "outside_calendar": _outside(engagement) if dated else "",
+        "outside_calendar": checks.outside_calendar(engagement) if dated else "",
         "unreadable_amount": "bad_amount",
         "unknown_product": f"{named}status is null",
         "repeated_line": "repeat" if evidence.duplicates == "set aside" else "",
@@ -156,15 +156,7 @@ def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
         "ends_before_start": "stop <= day" if evidence.kind in ("subscriptions", "installed") else "",
         "between_quarters": _between_quarters(engagement) if evidence.kind == "snapshot" else "",
     }
-    return _stated(set_aside, flags)
-
-
-def _stated(set_aside: dict[str, str], flags: dict[str, str]) -> Rules:
-    return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
-
-
-def _outside(engagement: Engagement) -> str:
-    return f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
+    return Rules.of(set_aside, flags)
 
 
 def _between_quarters(engagement: Engagement) -> str:
@@ -209,15 +201,8 @@ def slot_rules(key: str) -> Rules:
     """The rules for opportunities and for blocked slots."""
     undated = "day is null or bad_stop" if key == "opportunities" else "bad_stop"
     return Rules(
-        {
-            "no_account": "account_id is null",
-            "unreadable_date": undated,
-            "unknown_product": "status is null",
-        },
-        {
-            "no_such_account": "account_id is not null and not in_table",
-            "outside_catalogue": "status = 'outside'",
-        },
+        {"no_account": "account_id is null", "unreadable_date": undated, "unknown_product": "status is null"},
+        {"no_such_account": "account_id is not null and not in_table", "outside_catalogue": "status = 'outside'"},
     )
 
 

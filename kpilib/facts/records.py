@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, listed
+from kpilib.facts import checks
 from kpilib.facts.checks import Rules
-from kpilib.facts.intake import NONE, columns_of
-from kpilib.facts.sources import PROVENANCE, Columns, Reading
+from kpilib.facts.intake import columns_of
+from kpilib.facts.sources import NONE, PROVENANCE, Columns, Reading
 from kpilib.sql import literal, literals, quoted
 
 if TYPE_CHECKING:
@@ -48,15 +49,20 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
     for field in NEEDED[key]:
         columns.raw(field)
     dated, amount = DATED[key], AMOUNTS[key]
-    own = ", ".join(f"{_text(columns, each)} as {each}" for each in WORDS[key])
-    stop, bad_stop = _stop(columns) if key == "programmes" else (NONE["day"], "false")
-    value, bad_amount = _amount(columns, amount, needed=amount in NEEDED[key])
-    product = _text(columns, "product_id") if key == "feedback" else NONE["text"]
+    own = ", ".join(f"{columns.optional('text', each)} as {each}" for each in WORDS[key])
+    stop, bad_stop = NONE["day"], "false"
+    if key == "programmes":
+        stop = columns.optional("day", "end")
+        bad_stop = columns.unread("end", stop)
+    value = columns.optional("amount", amount)
+    bad_amount = f"{value} is null" if amount in NEEDED[key] else columns.unread(amount, value)
+    product = columns.optional("text", "product_id") if key == "feedback" else NONE["text"]
     db.execute(
         f"create view {quoted('evidence ' + key)} as select {columns.text('account_id')} as account_id, "
         f"{product} as item_id, {product} as product_id, "
-        f"{columns.day(dated) if columns.has(dated) else NONE['day']} as day, {stop} as stop, {bad_stop} as bad_stop, "
-        f"{_text(columns, dated)} as day_text, {value} as amount, {_text(columns, amount)} as amount_text, "
+        f"{columns.optional('day', dated)} as day, {stop} as stop, {bad_stop} as bad_stop, "
+        f"{columns.optional('text', dated)} as day_text, {value} as amount, "
+        f"{columns.optional('text', amount)} as amount_text, "
         f"{bad_amount} as bad_amount, {NONE['amount']} as revenue, {own + ', ' if own else ''}"
         f"{_programme(columns, engagement) if key == 'programmes' else ''} {', '.join(PROVENANCE)} "
         f"from {quoted(columns.reading.view)}"
@@ -74,34 +80,16 @@ def rules(key: str, engagement: Engagement) -> Rules:
     complete = engagement.accounts is not None and engagement.accounts.complete
     unlisted = "account_id is not null and not in_table"
     undated = "bad_stop or (day is null and day_text is not null)" if key == "wallet" else "bad_stop or day is null"
-    window = f"day not between date '{engagement.data_from}' and date '{engagement.data_to}'"
     set_aside = {
         "no_account": "account_id is null",
         "unknown_account": unlisted if complete else "",
         "unreadable_date": undated,
-        "outside_calendar": window if key in ("feedback", "interactions") else "",
+        "outside_calendar": checks.outside_calendar(engagement) if key in ("feedback", "interactions") else "",
         "unreadable_amount": "bad_amount",
         "unknown_product": "item_id is not null and status is null" if key == "feedback" else "",
     }
     flags = {"no_such_account": "" if complete else unlisted, "no_spend": "amount <= 0" if key == "wallet" else ""}
-    return Rules(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
-
-
-def _text(columns: Columns, field: str) -> str:
-    return columns.text(field) if columns.has(field) else NONE["text"]
-
-
-def _stop(columns: Columns) -> tuple[str, str]:
-    if not columns.has("end"):
-        return NONE["day"], "false"
-    return columns.day("end"), f"({columns.given('end')} and {columns.day('end')} is null)"
-
-
-def _amount(columns: Columns, field: str, needed: bool) -> tuple[str, str]:
-    if not columns.has(field):
-        return NONE["amount"], "false"
-    value = columns.amount(field)
-    return value, f"{value} is null" if needed else f"({columns.given(field)} and {value} is null)"
+    return Rules.of(set_aside, flags)
 
 
 def _programme(columns: Columns, engagement: Engagement) -> str:

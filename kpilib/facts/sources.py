@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
@@ -26,15 +26,10 @@ from kpilib.sql import literal, quoted
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-ISO = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S.%f",
-    "%Y-%m-%d %H:%M",
-)
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M")
 SEPARATORS = ",;\t|"
 PROVENANCE = ("_file", "_record")
+NONE = {"text": "null::varchar", "day": "null::date", "amount": "null::decimal(18, 4)"}
 
 
 @dataclass(frozen=True)
@@ -74,11 +69,7 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
         rows = db.execute(f"select count(*) from {view}").fetchone()[0]
         if not rows:
             what = "The query gives no rows." if source.sql else "It has a header and no records."
-            raise SourceError(
-                f"Source {name!r} is empty.",
-                what,
-                "Export it again, or take it out of the engagement.",
-            )
+            raise SourceError(f"Source {name!r} is empty.", what, "Export it again, or take it out of the engagement.")
         readings[name] = Reading(name, _view(name), tuple(map(_name, source.path)), columns, rows, how)
     return readings
 
@@ -179,6 +170,14 @@ class Columns:
         one = f"coalesce({', '.join(reads)})"
         return one if len(reads) == 1 else f"case when coalesce({agree}, true) then {one} end"
 
+    def optional(self, kind: Literal["text", "day", "amount"], field: str) -> str:
+        """Read a field as text, day or amount; a null of that type where the client has no such column."""
+        return getattr(self, kind)(field) if self.has(field) else NONE[kind]
+
+    def unread(self, field: str, value: str) -> str:
+        """Whether the client wrote something there that ``value``, its SQL, could not read."""
+        return f"({self.given(field)} and {value} is null)" if self.has(field) else "false"
+
     def _kind(self, field: str) -> str:
         self.raw(field)
         return self.reading.columns[self.names.get(field, field)]
@@ -252,9 +251,7 @@ def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) ->
         )
     except duckdb.Error as error:
         raise SourceError(
-            f"Source {name!r} is not readable as Parquet.",
-            str(error).splitlines()[0],
-            "Export it again.",
+            f"Source {name!r} is not readable as Parquet.", str(error).splitlines()[0], "Export it again."
         ) from error
     return "Parquet"
 
@@ -268,9 +265,7 @@ def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> s
             book = python_calamine.CalamineWorkbook.from_path(path)
         except python_calamine.CalamineError as error:
             raise SourceError(
-                f"{_name(path)} is not readable as a workbook.",
-                str(error),
-                "Save it again as .xlsx.",
+                f"{_name(path)} is not readable as a workbook.", str(error), "Save it again as .xlsx."
             ) from error
         sheet = source.sheet or book.sheet_names[0]
         if sheet not in book.sheet_names:

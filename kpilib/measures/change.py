@@ -92,10 +92,7 @@ def of(moves: pd.DataFrame, against: str) -> Change:
     """
     accounts = moves["accounts"].to_numpy(float)
     (held0, possible0), (held1, possible1) = _sides(moves)
-    (degree0, has0), (degree1, has1) = (
-        _degrees(held0, possible0),
-        _degrees(held1, possible1),
-    )
+    (degree0, has0), (degree1, has1) = (_degrees(held0, possible0), _degrees(held1, possible1))
     mean = uncertainty.ratio_change((degree0, has0), (degree1, has1), accounts)
     pooled = uncertainty.ratio_change((held0, possible0), (held1, possible1), accounts)
     same = same_accounts(moves)
@@ -149,9 +146,7 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
             )
     if any(later.index <= earlier.index for earlier, later in pairwise(moments)):
         raise DataError(
-            f"{moments[0].label} is not before {moments[1].label}.",
-            "",
-            "Compare a quarter against an earlier one.",
+            f"{moments[0].label} is not before {moments[1].label}.", "", "Compare a quarter against an earlier one."
         )
     return moments
 

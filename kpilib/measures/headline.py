@@ -206,11 +206,7 @@ def _of(frame: pd.DataFrame, group: str) -> pd.DataFrame:
 
 def _index(index: Index) -> dict[str, Any]:
     coverage = _share(index.logging_coverage)
-    return {
-        "value": _share(index.value),
-        "reading": index.reading,
-        "logging_coverage": coverage,
-    }
+    return {"value": _share(index.value), "reading": index.reading, "logging_coverage": coverage}
 
 
 def _change(found: Change) -> dict[str, Any]:

@@ -57,11 +57,7 @@ def index_of(pairs: pd.DataFrame, marked: pd.DataFrame | None, reading: str) -> 
     held = degree.measured(pairs).held
     won, recorded, logged = (
         int(marked.loc[kept, "slots"].sum())
-        for kept in (
-            marked["outcome"] == "won",
-            marked["outcome"].notna(),
-            marked["held"] & marked["logged"],
-        )
+        for kept in (marked["outcome"] == "won", marked["outcome"].notna(), marked["held"] & marked["logged"])
     )
     value = won / recorded if recorded else None
     return Index(value, reading, logged / held if held else None, won, recorded)

@@ -75,10 +75,7 @@ def attributes(book: Book) -> list[str]:
 
 
 def positions(
-    book: Book,
-    quarters: Iterable[int] | None = None,
-    by: str | None = None,
-    rules: Sequence[Where] = (),
+    book: Book, quarters: Iterable[int] | None = None, by: str | None = None, rules: Sequence[Where] = ()
 ) -> str:
     """Write the query for every kept position, its bits counted and its base told."""
     words = words_of(book)

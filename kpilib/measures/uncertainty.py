@@ -60,10 +60,7 @@ def paired(before: Numbers, after: Numbers, accounts: Numbers, level: float = 0.
 
 
 def ratio_change(
-    before: tuple[Numbers, Numbers],
-    after: tuple[Numbers, Numbers],
-    accounts: Numbers,
-    level: float = 0.95,
+    before: tuple[Numbers, Numbers], after: tuple[Numbers, Numbers], accounts: Numbers, level: float = 0.95
 ) -> Estimate:
     """Estimate the change of a ratio of sums over all accounts of either period: linearised.
 
@@ -121,11 +118,7 @@ def share_change(both: int, lost: int, gained: int, neither: int, level: float =
 
 
 def between(
-    values: Numbers,
-    accounts: Numbers,
-    other_values: Numbers,
-    other_accounts: Numbers,
-    level: float = 0.95,
+    values: Numbers, accounts: Numbers, other_values: Numbers, other_accounts: Numbers, level: float = 0.95
 ) -> Estimate:
     """Estimate how far the mean of one group of accounts lies above another's: Welch.
 

@@ -167,8 +167,7 @@ def _place(final: Path) -> Path:
     taken = final.exists() and not (final / MANIFEST).is_file()
     if taken and not (final.is_dir() and not any(final.iterdir())):
         raise PackError(
-            f"{final} is there already and is no pack.",
-            do="Move it away, or publish elsewhere with --out.",
+            f"{final} is there already and is no pack.", do="Move it away, or publish elsewhere with --out."
         )
     return final
 
@@ -299,23 +298,14 @@ def _record(plan: Plan, seconds: Sequence[float], tables: Sequence[Table], input
         "schema": manifest.SCHEMA,
         "kit": manifest.kit(),
         "client": plan.engagement.client,
-        "parameters": {
-            "engagement": f"{folder.name}/{plan.engagement.path.name}",
-            "quarter": plan.quarter.label,
-        },
+        "parameters": {"engagement": f"{folder.name}/{plan.engagement.path.name}", "quarter": plan.quarter.label},
         "inputs": manifest.portable(inputs, folder),
         "notebooks": {
-            job.notebook.name: {
-                "sha256": manifest.fingerprint(job.notebook),
-                "seconds": _tenths(spent),
-            }
+            job.notebook.name: {"sha256": manifest.fingerprint(job.notebook), "seconds": _tenths(spent)}
             for job, spent in runs
         },
         "tables": {
-            each.file: {
-                "rows": each.rows,
-                "sha256": manifest.fingerprint(plan.building / "tables" / each.file),
-            }
+            each.file: {"rows": each.rows, "sha256": manifest.fingerprint(plan.building / "tables" / each.file)}
             for each in tables
         },
         "engines": manifest.engines(),

@@ -179,8 +179,7 @@ def _same_type(name: str, value: Any, default: Any) -> None:
     if default is None or type(value) in allowed:
         return
     raise ParameterError(
-        f"{name} must be {_kind(default)} like its default {default!r},",
-        f"and {value!r} is {_kind(value)}.",
+        f"{name} must be {_kind(default)} like its default {default!r},", f"and {value!r} is {_kind(value)}."
     )
 
 

@@ -74,9 +74,7 @@ def overall(rows: pd.DataFrame, unit: str | None = None) -> tuple[float, float]:
 def _fitted(rows: pd.DataFrame, unit: str | None, **more: Any) -> Any:
     if not installed():
         raise DataError(
-            "Starts in different quarters need an extra that is not installed.",
-            "",
-            f"Install it: {INSTALL}",
+            "Starts in different quarters need an extra that is not installed.", "", f"Install it: {INSTALL}"
         )
     from diff_diff import CallawaySantAnna
 
