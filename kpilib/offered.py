@@ -33,7 +33,7 @@ _OWNER = {
 
 def lacking(book: Book, by: str = OWNER) -> list[str]:
     """Name what offer coverage needs and the engagement does not have: opportunities, an owner."""
-    recorded = book.has("opportunities") and _any(book, "opportunities")
+    recorded = book.has("opportunities") and not queries.fetch(book, "FROM opportunities LIMIT 1").empty
     found = [] if recorded else ["opportunities"]
     return found + ([] if by in queries.attributes(book) else [by])
 
@@ -192,8 +192,3 @@ def _accounts(book: Book, at: Moment, by: str) -> pd.DataFrame:
         """,
         order=["group"],
     )
-
-
-def _any(book: Book, name: str) -> bool:
-    with book.connect() as db:
-        return db.execute(f"FROM {name} LIMIT 1").fetchone() is not None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pandas as pd
 
+from kpilib.facts.checks import EXAMPLES
 from kpilib.sql import literal
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
         bench.clear()
 
 
-def proven_not_possible(
-    portfolio: Portfolio, path: Path, quarter: int, most: int = 5
-) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[str, tuple[int, list[tuple[str, str]]]]:
     """Count holdings that are proven but not possible at a quarter's end, by what stands against them.
 
     Returns
@@ -90,7 +89,7 @@ def proven_not_possible(
         odd = {f"odd_{n}": rows[f"proven_{n}"] & ~rows[f"possible_{n}"] & _whole(masks[n]) for n in words}
         marked = rows.select("account_id", **odd)
         count = int(sum(bits(marked[each]).sum() for each in odd).execute() or 0)
-        first = marked.filter(reduce(or_, (marked[each] != 0 for each in odd))).order_by("account_id").limit(most)
+        first = marked.filter(reduce(or_, (marked[each] != 0 for each in odd))).order_by("account_id").limit(EXAMPLES)
         pairs = [
             (account, names[n * WORD + bit])
             for account, *held in (each.values() for each in first.to_pyarrow().to_pylist())
@@ -98,7 +97,7 @@ def proven_not_possible(
             for bit in range(WORD)
             if word >> bit & 1
         ]
-        found[rule] = (count, pairs[:most])
+        found[rule] = (count, pairs[:EXAMPLES])
     return found
 
 
@@ -216,8 +215,7 @@ class _Bench:
 def _quarters(portfolio: Portfolio, words: _Words) -> pd.DataFrame:
     """Every quarter's last day, what the catalogue offers on it, and the rules then in force (its era)."""
     eras = _eras(portfolio)
-    offers = zip(portfolio.products["launched"], portfolio.products["retired"], strict=True)
-    stretches = list(offers)
+    stretches = list(zip(portfolio.products["launched"], portfolio.products["retired"], strict=True))
     rows = []
     for each in portfolio.quarters:
         there = [_covers(each, start, stop) for start, stop in stretches]

@@ -88,7 +88,7 @@ def not_counted(book: Book, account_id: str, quarter: str | None = None) -> str 
 
 def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
     """Every used row of one account up to a day, oldest first."""
-    parts, names = [], []
+    parts = []
     for number, each in enumerate(facts.engagement.evidence, 1):
         if each.kind != "revenue":
             parts.append(

@@ -52,6 +52,7 @@ TODO = {
 }
 LEDGER = ("table", "rule", "action", "rows", "hits", "also_set_aside", "revenue", "says", "todo", "examples")
 HASHED_AT_ONCE = 3_000_000
+EXAMPLES = 5  # of what broke a rule, that the ledger names
 EXAMPLE = (
     "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
 )
@@ -109,7 +110,7 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     conditions = {**rules.set_aside, **rules.flags}
     counts = ", ".join(
         f"count(*) filter ({sql}) as {name}, sum(revenue) filter ({sql}) as {name}_revenue, "
-        f"min({_example(name)}, 5) filter ({sql}) as {name}_examples"
+        f"min({_example(name)}, {EXAMPLES}) filter ({sql}) as {name}_examples"
         for name, sql in conditions.items()
     )
     cursor = db.execute(
@@ -212,10 +213,10 @@ def _example(rule: str) -> str:
     return EXAMPLE.replace("day_text", AT_FAULT.get(rule, "day_text"))
 
 
-def _examples(lists: Iterable[list[dict[str, object]] | None], most: int = 5) -> list[str]:
+def _examples(lists: Iterable[list[dict[str, object]] | None]) -> list[str]:
     """Word the first few rows that broke a rule; file and record come first, so they order."""
     found = (tuple(row.values()) for each in lists for row in each or [])
-    rows = sorted(found, key=lambda row: (row[0] or "", row[1] or 0))[:most]
+    rows = sorted(found, key=lambda row: (row[0] or "", row[1] or 0))[:EXAMPLES]
     return [
         f"{file}, record {record}: " + ", ".join("(blank)" if each is None else str(each) for each in rest)
         for file, record, *rest in rows

@@ -178,14 +178,15 @@ class _Accounts:
             whole = cls._kept(_with(after, before), new, scratch / "accounts_anew.parquet")
             return cls(old, old, whole, told_read_anew=("the accounts table read otherwise",))
         late = pd.concat([before, after.loc[came].reindex(columns=before.columns)]) if len(came) else before
+        corrected = cls._kept(_with(after, before), new, scratch / "accounts_corrected.parquet")
+        changed = {"described otherwise": int(differs.sum()), "gone from the accounts table": len(gone)}
         return cls(
             cls._kept(late, old, scratch / "accounts_late.parquet") if len(came) else old,
-            cls._kept(_with(after, before), new, scratch / "accounts_corrected.parquet"),
-            cls._kept(_with(after, before), new, scratch / "accounts_corrected.parquet"),
+            corrected,
+            corrected,
             (f"{counted(len(came), 'account')} new to the accounts table",) if len(came) else (),
-            (*((f"{counted(int(differs.sum()), 'account')} described otherwise",) if differs.any() else ()),
-             *((f"{counted(len(gone), 'account')} gone from the accounts table",) if len(gone) else ())),
-        )  # fmt: skip
+            tuple(f"{counted(number, 'account')} {what}" for what, number in changed.items() if number),
+        )
 
     @staticmethod
     def _kept(rows: pd.DataFrame, like: Table, file: Path) -> Table:

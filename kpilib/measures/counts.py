@@ -155,7 +155,8 @@ def by_product(book: Book, quarter: str, by: str | None = None, given: str | Non
     """
     counted = queries.base(book, [queries.moment(book, quarter).index], by)
     if given is not None:
-        counted = f"SELECT * FROM ({counted}) WHERE {queries.bit_of(book, given, 'held')}"
+        word, bit = queries.place_of(book, given)
+        counted = f"SELECT * FROM ({counted}) WHERE held_{word} & {bit} <> 0"
     tests = {"possible": "possible_#", "held": "held_#"}
     return queries.per_product(book, f"({counted})", tests, by)
 

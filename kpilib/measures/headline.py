@@ -128,8 +128,8 @@ class _Counts:
 
     def of(self, group: str) -> _Counts:
         """Keep the counts of one group."""
-        frames = {name: value for name, value in vars(self).items() if _is_table(value)}
-        return replace(self, **{name: _of(frame, group) for name, frame in frames.items()})
+        frames = {name: each for name, each in vars(self).items() if isinstance(each, pd.DataFrame)}
+        return replace(self, **{name: frame[frame["group"] == group] for name, frame in frames.items()})
 
 
 def _read(book: Book, at: Moment, by: str | None, earlier: str | None) -> _Counts:
@@ -194,14 +194,6 @@ def _attach_rate(products: pd.DataFrame, catalogue: pd.Series) -> dict[str, floa
     summed = products.groupby("product_id")[["possible", "held"]].sum()
     summed = summed.reindex(catalogue, fill_value=0)
     return {str(row.Index): row.held / row.possible if row.possible else None for row in summed.itertuples()}
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, pd.DataFrame)
-
-
-def _of(frame: pd.DataFrame, group: str) -> pd.DataFrame:
-    return frame[frame["group"] == group]
 
 
 def _index(index: Index) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def slots(
       common_earlier, common_later (held among these)
     """
     at = [queries.moment(book, each) for each in (earlier, later)]
-    mask = None if product is None else _mask_of(book, product)
+    mask = None if product is None else dict([queries.place_of(book, product)])
     packed = _packed([_told(book, at)[name] for name in KEYS], len(book.products))
     columns = ", ".join(f"{sql} AS packed_{n}" for n, sql in enumerate(packed))
     found = _fetch(
@@ -278,13 +278,6 @@ def _ends(book: Book, at: list[Moment], mask: dict[int, int] | None, accounts: A
         f"{end} AS (SELECT * {replaced} FROM ({queries.positions(book, [each.index])}) WHERE in_base {_only(accounts)})"
         for end, each in zip(ENDS, at, strict=True)
     )
-
-
-def _mask_of(book: Book, product: str) -> dict[int, int]:
-    """Return the bit of one product, by word."""
-    queries.bit_of(book, product, "held")  # refuses a product that is not there
-    row = book.products[book.products["product_id"] == product].iloc[0]
-    return {int(row["word"]): int(row["bit"])}
 
 
 def _on_sale_at_one(book: Book, there: Moment, absent: Moment) -> dict[int, int]:

@@ -149,13 +149,19 @@ def bit(book: Book, name: str) -> str:
     return f"((CASE p.word {words} END) & p.bit <> 0)"
 
 
-def bit_of(book: Book, product_id: str, name: str) -> str:
-    """Test the bit of one product, named by its id."""
+def place_of(book: Book, product_id: str) -> tuple[int, int]:
+    """Find the word of a product, named by its id, and its bit in it.
+
+    Raises
+    ------
+    DataError
+        It is not in the catalogue.
+    """
     products = book.products
     found = products[products["product_id"] == product_id]
     if found.empty:
         raise DataError(f"{product_id!r} is not in the catalogue.", near(product_id, products["product_id"]))
-    return f"({name}_{int(found['word'].iloc[0])} & {int(found['bit'].iloc[0])} <> 0)"
+    return int(found["word"].iloc[0]), int(found["bit"].iloc[0])
 
 
 def words_of(book: Book) -> range:

@@ -44,8 +44,6 @@ class Examined:
     start: date
     before: str
     after: str
-    quarters_before: int
-    quarters_after: int
     treated: int
     held_out: int
     against: str | None
@@ -91,8 +89,6 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
         start=programme.start,
         before=programme.before[-1].label,
         after=programme.after[-1].label,
-        quarters_before=len(programme.before),
-        quarters_after=len(programme.after),
         treated=programme.treated,
         held_out=programme.held_out,
         against=against,

@@ -94,7 +94,6 @@ class Firm:
     holdings: tuple[Holding, ...]
     programme: dict[int, bool]
     truth: Truth
-    price_paid: float
 
 
 SIZES = {"small": Decimal(1), "medium": Decimal("2.4"), "large": Decimal("5.5")}
@@ -293,11 +292,10 @@ def invoices(holding: Holding, every: int, first: date, last: date) -> list[tupl
 
 def priced(
     holdings: Sequence[Holding], every: int, turn: date, first: date, last: date, growth: float
-) -> tuple[list[Holding], float]:
+) -> list[Holding]:
     """Set fees: list price before, and so much less in the year that existing customers' revenue grew as published.
 
-    Revenue from ``turn`` to ``last`` of those who paid from ``first`` on before it, against what they paid then. Also
-    returns the share of the list price that was paid for what was bought in the year.
+    Revenue from ``turn`` to ``last`` of those who paid from ``first`` on before it, against what they paid then.
     """
     listed = [replace(each, fee=fee(each.customer, each.product)) for each in holdings]
     paid = {each.customer.number for each in listed if invoices(each, every, first, month(f"{turn:%Y-%m}", -1))}
@@ -309,9 +307,7 @@ def priced(
     before = total(False, first, month(f"{turn:%Y-%m}", -1))
     needed = before * (1 + Decimal(repr(growth))) - total(False, turn, last)
     share = float(needed / total(True, turn, last))
-    return [
-        replace(each, fee=fee(each.customer, each.product, share if each.bought else 1.0)) for each in holdings
-    ], share
+    return [replace(each, fee=fee(each.customer, each.product, share if each.bought else 1.0)) for each in holdings]
 
 
 def growth(holdings: Iterable[Holding], every: int, first: date, turn: date, last: date) -> float:

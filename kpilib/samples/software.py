@@ -72,9 +72,9 @@ def invent(works: bool = True, seed: int = SEED) -> tuple[Firm, tuple[Offer, ...
     known = firms.history(slots, OPENING, MONTHS, TURN, -1.7, gain=0.035, loss=0.01)
     with_it = {number: each * luck[number] for number, each in lifts.items()} if works else luck
     got = [*known, *firms.bought(slots, known, TURN, AFTER, PULL, with_it)]
-    holdings, share = firms.priced(got, BILLED, TURN, FIRST, LAST, GROWTH)
+    holdings = firms.priced(got, BILLED, TURN, FIRST, LAST, GROWTH)
     truth = _truth(everyone, slots, known, programme, (with_it, luck))
-    firm = Firm(tuple(everyone), PRODUCTS, tuple(holdings), programme, truth, share)
+    firm = Firm(tuple(everyone), PRODUCTS, tuple(holdings), programme, truth)
     return firm, tuple(_offers(Random(seed + 1), firm))
 
 

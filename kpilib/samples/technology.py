@@ -66,9 +66,9 @@ def invent(works: bool = True, seed: int = SEED) -> Firm:
         return [*known, *firms.bought(slots, known, TURN, AFTER, dial, lifts)]
 
     pull = firms.solved(lambda dial: _degree(everyone, year(dial), AFTER), PENETRATION[AFTER], 0, 12)
-    holdings, share = firms.priced(year(pull), BILLED, TURN, FIRST, LAST, GROWTH)
+    holdings = firms.priced(year(pull), BILLED, TURN, FIRST, LAST, GROWTH)
     truth = _truth(everyone, slots, known, pull, programme, lifts)
-    return Firm(tuple(everyone), PRODUCTS, tuple(holdings), programme, truth, share)
+    return Firm(tuple(everyone), PRODUCTS, tuple(holdings), programme, truth)
 
 
 def _degree(everyone: Sequence[Customer], holdings: Sequence[Holding], day: date) -> float:

@@ -146,22 +146,22 @@ def choose(patterns: Patterns, most: int = MOST_CLASSES, seed: int = 1) -> Choic
     return Choice(None, bic, by_bic, agreement)
 
 
-def stability(patterns: Patterns, model: Model, seed: int = 1, resamples: int = RESAMPLES) -> float:
-    """Average agreement of a model with those fitted to resampled accounts.
+def stability(patterns: Patterns, model: Model, seed: int = 1) -> float:
+    """Average agreement (adjusted Rand index) of a model with those fitted to resampled accounts.
 
     It stops early once the mean can no longer reach what is asked for; the mean so far is then returned, or the
     limit itself, whichever is lower.
     """
     random = np.random.default_rng(seed)
     shares, own, found = patterns.accounts / patterns.n, assign(model, patterns), []
-    for number in range(resamples):
+    for number in range(RESAMPLES):
         drawn = patterns.counting(random.multinomial(patterns.n, shares))
         other = fit(drawn, model.classes, seed=seed + number, converged=ROUGHLY * patterns.n)
         found.append(adjusted_rand(own, assign(other, patterns), patterns.accounts))
-        if sum(found) + resamples - len(found) < STABLE * resamples:
+        if sum(found) + RESAMPLES - len(found) < STABLE * RESAMPLES:
             break
     mean = float(np.mean(found))
-    return mean if len(found) == resamples else min(mean, np.nextafter(STABLE, 0))
+    return mean if len(found) == RESAMPLES else min(mean, np.nextafter(STABLE, 0))
 
 
 def adjusted_rand(one: Array, other: Array, accounts: Array) -> float:

@@ -58,9 +58,9 @@ class Cells:
         found[row[here] - first, place[here]] = False
         return found
 
-    def batches(self, size: int = BATCH) -> Iterator[slice]:
+    def batches(self) -> Iterator[slice]:
         """Cut the accounts into batches."""
-        return (slice(first, min(first + size, len(self))) for first in range(0, len(self), size))
+        return (slice(first, min(first + BATCH, len(self))) for first in range(0, len(self), BATCH))
 
     def counts(self) -> Counts:
         """Count accounts by product and by pair of products."""
