@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 import pandas as pd
@@ -43,7 +42,7 @@ def peer_reference(book: Book, quarter: str, by: str) -> pd.DataFrame:
     """
     pairs = counts.pairs(book, by=by, quarters=[quarter])
     degree.required(book, quarter, degree.measured(pairs))
-    overall = percentile(pairs, QUARTILE)
+    overall = degree.percentile(pairs, QUARTILE)
     smallest = book.engagement.minimum_cell
     rows = [_row(group, mine, overall, smallest) for group, mine in pairs.groupby("group", sort=False)]
     return degree.table(rows, _COLUMNS)
@@ -51,42 +50,12 @@ def peer_reference(book: Book, quarter: str, by: str) -> pd.DataFrame:
 
 def reach(book: Book, quarter: str) -> float | None:
     """Find the degree that the best quarter of all accounts reach, 0 to 1: their 75th percentile."""
-    found = percentile(counts.pairs(book, quarters=[quarter]), QUARTILE)
+    found = degree.percentile(counts.pairs(book, quarters=[quarter]), QUARTILE)
     return None if found is None else float(found)
 
 
-def percentile(pairs: pd.DataFrame, share: Fraction) -> Fraction | None:
-    """Find a percentile of the degree, from rows with possible, held and accounts; None where nobody has one.
-
-    Example
-    -------
-    >>> rows = pd.DataFrame({"possible": [4, 4, 4, 0], "held": [1, 2, 4, 0], "accounts": [1, 1, 2, 9]})
-    >>> percentile(rows, Fraction(3, 4))  # of 1/4 1/2 1 1
-    Fraction(1, 1)
-    >>> percentile(rows, Fraction(1, 2))
-    Fraction(3, 4)
-    """
-    columns = (pairs[name].tolist() for name in ("possible", "held", "accounts"))
-    degrees = sorted((Fraction(held, possible), n) for possible, held, n in zip(*columns, strict=True) if possible)
-    total = sum(n for _, n in degrees)
-    if not total:
-        return None
-    place = share * (total - 1)
-    low = floor(place)
-    below, above = (_nth(degrees, min(each, total - 1)) for each in (low, low + 1))
-    return below + (place - low) * (above - below)
-
-
-def _nth(degrees: list[tuple[Fraction, int]], place: int) -> Fraction:
-    for value, n in degrees:
-        place -= n
-        if place < 0:
-            return value
-    raise IndexError(place)
-
-
 def _row(group: str, pairs: pd.DataFrame, overall: Fraction | None, smallest: int) -> dict[str, Any]:
-    found, own = degree.measured(pairs), percentile(pairs, QUARTILE)
+    found, own = degree.measured(pairs), degree.percentile(pairs, QUARTILE)
     n = found.n
     drawn = overall if own is None else (own * n + overall * SHRINKAGE) / (n + SHRINKAGE)
     shares = {"own": own, "overall": overall, "peer_reference": drawn}

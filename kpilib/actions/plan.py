@@ -97,7 +97,7 @@ def aim(book: Book, quarter: str) -> Aim | None:
     for row in ahead[ahead["per_quarter"] > 1e-9].to_dict("records"):
         step = float(row["per_quarter"])
         return Aim(now + step, float(row["target"]), row["quarter"], int(row["quarters_left"]), step)
-    level = peers.percentile(pairs, peers.QUARTILE)
+    level = degree.percentile(pairs, peers.QUARTILE)
     if level is None or float(level) <= now + 1e-9:
         return None
     return Aim(float(level), float(level), None, None, None)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pandas as pd
@@ -70,6 +71,7 @@ def measured(pairs: pd.DataFrame) -> Degree:
     possible = sum(each * accounts for each, accounts in accounts_where.items())
     held = sum(held_where.values())
     degrees = sum(Fraction(held_where[each], each) for each in held_where if each)
+    middle = percentile(pairs, Fraction(1, 2))
     return Degree(
         accounts=total,
         nothing_possible=accounts_where[0],
@@ -77,7 +79,7 @@ def measured(pairs: pd.DataFrame) -> Degree:
         held=held,
         mean=float(Fraction(degrees) / n) if n else None,
         pooled=held / possible if possible else None,
-        median=_median(pairs),
+        median=None if middle is None else float(middle),
     )
 
 
@@ -168,28 +170,36 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.D
     return frame.astype({name: kind for name, kind in columns.items() if kind != "object"})
 
 
+def percentile(pairs: pd.DataFrame, share: Fraction) -> Fraction | None:
+    """Find a percentile of the degree, exactly and between two accounts in line with both; None where nobody has one.
+
+    Example
+    -------
+    >>> rows = pd.DataFrame({"possible": [4, 4, 4, 0], "held": [1, 2, 4, 0], "accounts": [1, 1, 2, 9]})
+    >>> percentile(rows, Fraction(3, 4))  # of 1/4 1/2 1 1
+    Fraction(1, 1)
+    >>> percentile(rows, Fraction(1, 2))
+    Fraction(3, 4)
+    """
+    degrees = sorted((Fraction(held, possible), n) for possible, held, n in _rows(pairs) if possible)
+    total = sum(n for _, n in degrees)
+    if not total:
+        return None
+    place = share * (total - 1)
+    low = floor(place)
+    below, above = (_nth(degrees, min(each, total - 1)) for each in (low, low + 1))
+    return below + (place - low) * (above - below)
+
+
 def _rows(pairs: pd.DataFrame) -> Iterable[tuple[int, int, int]]:
     columns = (pairs[name].tolist() for name in ("possible", "held", "accounts"))
     return zip(*columns, strict=True)
 
 
-def _median(pairs: pd.DataFrame) -> float | None:
-    """Find the middle degree, or the mean of the two middle ones, exactly."""
-    accounts: Counter[Fraction] = Counter()
-    for possible, held, count in _rows(pairs):
-        if possible:
-            accounts[Fraction(held, possible)] += count
-    n = sum(accounts.values())
-    if n == 0:
-        return None
-    middle = [_nth(accounts, place) for place in ((n - 1) // 2, n // 2)]
-    return float(sum(middle) / 2)
-
-
-def _nth(accounts: Counter[Fraction], place: int) -> Fraction:
-    """Return the degree at a place, counted from 0 in rising order."""
-    for value in sorted(accounts):
-        place -= accounts[value]
+def _nth(degrees: list[tuple[Fraction, int]], place: int) -> Fraction:
+    """Find the degree at a place, counted from 0, among degrees in rising order with their accounts."""
+    for value, n in degrees:
+        place -= n
         if place < 0:
             return value
     raise IndexError(place)
