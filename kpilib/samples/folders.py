@@ -141,9 +141,9 @@ def _feedback(folder: Path, firm: Firm, draw: Random, answering: tuple[float, fl
 
 
 def _contacts(folder: Path, firm: Firm, draw: Random, kinds: dict[str, tuple[float, float]]) -> None:
-    """Reach some customers each half year, and those in the programme more often once it runs."""
+    """Reach some customers after each round of answers, and those in the programme more often once it runs."""
     rows = []
-    for later in range(1, technology.MONTHS, 6):
+    for later in range(3, technology.MONTHS, 6):
         day = month(technology.OPENING, later) + timedelta(days=9)
         for each in firm.customers:
             inside = firm.programme.get(each.number) is False and day >= technology.TURN
