@@ -162,6 +162,6 @@ def _few(products: list[str], most: int = 2) -> str:
 
 def _why_none(choice: latent.Choice) -> str:
     if choice.by_bic == 1:
-        return "One kind for all describes them best (BIC): which products a customer has says little of the others."
+        return "One kind for all describes them best: which products a customer has says little of the others."
     tried = "; ".join(f"{classes} classes: {agreement:.2f}" for classes, agreement in choice.agreement.items())
     return f"Accounts drawn anew do not give the same classes (agreement {tried}; {latent.STABLE} is asked)."
