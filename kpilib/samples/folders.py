@@ -141,14 +141,14 @@ def _feedback(folder: Path, firm: Firm, draw: Random, answering: tuple[float, fl
 
 
 def _contacts(folder: Path, firm: Firm, draw: Random, kinds: dict[str, tuple[float, float]]) -> None:
-    """Reach some customers after each round of answers, and those in the programme more often once it runs."""
+    """Reach some customers after each round of answers; once the programme runs, those in it more, held-out ones never."""
     rows = []
     for later in range(3, technology.MONTHS, 6):
         day = month(technology.OPENING, later) + timedelta(days=9)
         for each in firm.customers:
-            inside = firm.programme.get(each.number) is False and day >= technology.TURN
-            reached = [kind for kind, rate in kinds.items() if draw.random() < rate[inside]]
-            if each.on_file(day):
+            held_out = firm.programme.get(each.number) if day >= technology.TURN else None
+            reached = [kind for kind, rate in kinds.items() if draw.random() < rate[held_out is False]]
+            if each.on_file(day) and not held_out:
                 rows += [(each.id, day, kind) for kind in reached]
     _table(folder, "contacts", "customer date kind", rows)
 
