@@ -141,7 +141,7 @@ def _feedback(folder: Path, firm: Firm, draw: Random, answering: tuple[float, fl
 
 
 def _contacts(folder: Path, firm: Firm, draw: Random, kinds: dict[str, tuple[float, float]]) -> None:
-    """Reach some customers after each round of answers; once the programme runs, those in it more, held-out ones never."""
+    """Reach some customers after each round of answers; once the programme runs, those in it more, held-out never."""
     rows = []
     for later in range(3, technology.MONTHS, 6):
         day = month(technology.OPENING, later) + timedelta(days=9)
