@@ -21,8 +21,8 @@ Data go down this page, imports point up it: a module imports only what stands b
     whitespace.tried  whitespace.worth  whitespace.ranking               the list foretold anything
     whitespace.evidence  whitespace.states  whitespace.lists  whitespace
     programmes.enrolled  programmes.effect  programmes.checks            who was in, what changed, what else
-    programmes.threats  programmes.verdict  programmes.payback           explains it, how much may be said
-    programmes.staggered  programmes.windows  programmes
+    programmes.alike  programmes.threats  programmes.verdict             explains it, how much may be said
+    programmes.payback  programmes.staggered  programmes.windows  programmes
     kpis.library  kpis.bounds  kpis.benchmarks  kpis.figures_of          what a figure means, what stands beside it
     kpis.diagnostics  kpis
     segments.partition  segments.bands  segments.rfm  segments.latent    who the accounts are, and who moved

@@ -138,8 +138,14 @@ class Feedback(Facts):
     scale: tuple[Decimal, Decimal]
 
 
+ITSELF = ("customer", "account", "account_id")  # words for a unit that is the account itself
+
+
 class Programmes(Facts):
-    """Who took part in what, and from when; ``unit`` names what was assigned, ``yes`` marks a hold-out."""
+    """Who took part in what, and from when; ``unit`` names what was assigned, ``yes`` marks a hold-out.
+
+    ``unit`` is a column of the table, an account attribute, or one of :data:`ITSELF`.
+    """
 
     name: str = "the programme"
     unit: str | None = None

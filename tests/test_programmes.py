@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from datetime import date
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from kpilib import kept, programmes
 from kpilib.captions import programmes as captions
 from kpilib.errors import DataError
 from kpilib.figures import programmes as figures
-from kpilib.programmes import effect, enrolled, staggered, threats, verdict
+from kpilib.programmes import alike, effect, enrolled, staggered, threats, verdict
 from kpilib.programmes.verdict import CONTROLLED, DESCRIPTIVE, SUGGESTIVE
 from kpilib.samples import software, technology
 from kpilib.tables import programmes as tables
@@ -289,7 +290,7 @@ def small(folder, rows, more="", held=None, attributes="region"):
     return kept.open_book(
         engagement(
             folder,
-            HEAD + BODY + more,
+            HEAD + BODY + ("" if "unit =" in more else 'unit = "customer"\n') + more,
             held_csv="account_id,product_id,start,end\n" + "\n".join(owned) + "\n",
             programme_csv="\n".join(rows) + "\n",
             accounts_csv=f"account_id,{attributes}\n"
@@ -346,7 +347,8 @@ def test_a_hold_out_that_is_none_is_not_compared_with(tmp_path, rows, fault):
     found = programmes.examined(small(tmp_path, rows))
     assert found.against is None
     assert found.effects.empty
-    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("no_comparison",))
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("no_sound_hold_out",))
+    assert not found.threats["held_off"].any()
     with pytest.raises(AssertionError, match=fault):
         raise AssertionError(found.fault)
     assert "is no hold-out" in say.refused(found)
@@ -437,6 +439,215 @@ def test_a_side_that_loses_more_customers_takes_the_verdict_down(tmp_path):
     assert row["size"] == pytest.approx(8 / 12)
     assert verdict.of("held_out", pd.DataFrame(columns=["check", "measure"]), table).reasons == ("attrition",)
     assert not say.of_penetration(row.to_dict() | {"threat": "attrition"})  # its points are of customers
+
+
+# what makes a controlled verdict sound
+
+
+def two(rows, others):
+    """Rows of Calls, and of another programme called Webinars in which these took part."""
+    head, *body = rows
+    more = [f"{each},2024-08-01,no,,Webinars" for each in others]
+    return [head + ",programme", *[each + ",Calls" for each in body], *more]
+
+
+@pytest.mark.parametrize(
+    ("treated", "out", "reasons"),
+    [(0, 12, None), (0, 7, None), (12, 6, ("overlap",)), (6, 6, ("overlap",)), (2, 0, ("overlap",)), (1, 1, ())],
+)
+def test_another_programme_counts_on_both_sides(tmp_path, treated, out, reasons):
+    others = [f"A{n}" for n in range(treated)] + [f"B{n}" for n in range(out)]
+    found = programmes.examined(small(tmp_path, two(enrolled_rows(), others)), "Calls")
+    row = found.threats.query("threat == 'overlap'").iloc[0]
+    assert (row["n"], row["n_against"], row["of_against"]) == (treated, out, 12)
+    assert row["held_off"] == (reasons == ())
+    assert f"{out} of 12 held out of it" in say.threat(row.to_dict())
+    if reasons is None:
+        assert found.fault == f"{out} of the 12 customers held out took part in other programmes meanwhile"
+        assert (found.against, found.verdict.word) == (None, DESCRIPTIVE)
+    else:
+        assert found.verdict == verdict.Verdict(SUGGESTIVE if reasons else CONTROLLED, reasons)
+
+
+def test_others_whom_another_programme_reached_are_not_compared_with(tmp_path):
+    rows = two(enrolled_rows()[: PER_SIDE + 1], [f"B{n}" for n in range(8)])
+    found = programmes.examined(small(tmp_path, rows), "Calls")
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("others_reached",))
+    assert found.threats.query("threat == 'overlap'")["n_against"].tolist() == [8]
+
+
+def test_who_is_not_counted_before_and_after_does_not_make_a_hold_out(tmp_path):
+    """Ten of twelve held out joined after the start: two enter the estimate."""
+    joined = [f"A{n},2020-01-01" for n in range(PER_SIDE)]
+    joined += [f"B{n},{'2020-01-01' if n < 2 else '2024-08-01'}" for n in range(PER_SIDE)]
+    found = programmes.examined(joining(tmp_path, joined))
+    assert found.fault == "only 2 of the 12 customers held out are counted both before and after; 10 is the least"
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("no_sound_hold_out",))
+    assert found.effects.empty
+    assert found.events.empty
+    assert found.moved["side"].tolist() == ["treated"]
+
+
+def test_who_took_part_must_be_counted_before_and_after_as_well(tmp_path):
+    joined = [f"A{n},{'2020-01-01' if n < 4 else '2024-08-01'}" for n in range(PER_SIDE)]
+    found = programmes.examined(joining(tmp_path, joined + [f"B{n},2020-01-01" for n in range(PER_SIDE)]))
+    assert found.refused == "4 of the 12 customers in it are counted before and after; 10 is the least."
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("too_few_counted",))
+    assert found.moved["n"].tolist() == [12]
+    assert "too few customers in it are counted" in say.stands(found)
+
+
+def joining(folder, joined):
+    """The small client whose accounts joined as told."""
+    book = small(folder, enrolled_rows())
+    (folder / "accounts.csv").write_text("account_id,joined_on\n" + "\n".join(joined) + "\n")
+    return kept.open_book(book.engagement.path)
+
+
+def test_the_note_tells_how_many_enter_the_estimate(tmp_path):
+    joined = [f"{side}{n},{'2024-08-01' if n == 0 else '2020-01-01'}" for side in "AB" for n in range(PER_SIDE)]
+    found = programmes.examined(joining(tmp_path, joined))
+    assert "11 customers in it, 11 held out" in captions.note(found)
+
+
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        ("", 'what was drawn is not named. 12 rows.*programmes.unit is not given. Write .* unit = "customer"'),
+        ('unit = "regoin"', "names 'regoin', which is no column .*Did you mean 'region'"),
+    ],
+)
+def test_what_was_drawn_must_be_named_and_known(tmp_path, unit, message):
+    with pytest.raises(DataError, match=message):
+        small(tmp_path, enrolled_rows(), more=f"{unit}\n# unit =\n")
+
+
+@pytest.mark.parametrize("unit", ["customer", "account", "account_id"])
+def test_the_account_itself_can_be_what_was_drawn(tmp_path, unit):
+    assert enrolled.programme(small(tmp_path, enrolled_rows(), more=f'unit = "{unit}"\n')).assigned_by == "customer"
+
+
+def test_a_column_of_the_table_is_read_by_its_name(tmp_path):
+    rows = [f"{each},{'area' if n == 0 else each[0] + str(n % 4)}" for n, each in enumerate(enrolled_rows())]
+    found = programmes.examined(small(tmp_path, rows, more='unit = "area"\n'))
+    row = at_end(found)
+    assert (found.assigned_by, row["units_treated"], row["units_against"]) == ("area", 4, 4)
+    blank = [each.rpartition(",")[0] + ("," if n else ",area") for n, each in enumerate(rows)]
+    blank += ["A0,2024-09-01,no,,P9"]
+    found = programmes.examined(small(tmp_path / "blank", blank, more='unit = "area"\n'))
+    assert found.fault == "23 customers have no area, which is what was drawn"
+
+
+def sorted_regions(folder, region):
+    """Customers whose region is told by ``region(side, number)``; drawn, it is said, by customer."""
+    book = small(folder, enrolled_rows())
+    rows = [f"{side}{n},{region(side, n)}" for side in "AB" for n in range(PER_SIDE)]
+    (folder / "accounts.csv").write_text("account_id,region\n" + "\n".join(rows) + "\n")
+    return kept.open_book(book.engagement.path)
+
+
+def test_sides_that_follow_an_attribute_were_not_drawn_by_customer(tmp_path):
+    found = programmes.examined(sorted_regions(tmp_path, lambda side, n: f"{side}{n % 3}"))
+    row = found.threats.query("threat == 'one_sided'").iloc[0]
+    assert "Every region lies wholly on one side" in say.threat(row.to_dict())
+    assert found.verdict == verdict.Verdict(SUGGESTIVE, ("one_sided",))
+    own = programmes.examined(sorted_regions(tmp_path / "own", lambda side, n: f"{side}{n}"))
+    assert own.verdict.word == CONTROLLED  # a value of its own for each customer tells nothing
+
+
+SEGMENTED = 'segment_by = ["region"]\n'
+
+
+def segmented(folder, region, more="", held=None):
+    book = small(folder, enrolled_rows(), held=held, more=more)
+    rows = [f"{side}{n},{region(side, n)}" for side in "AB" for n in range(PER_SIDE)]
+    (folder / "accounts.csv").write_text("account_id,region\n" + "\n".join(rows) + "\n")
+    (folder / "engagement.toml").write_text(SEGMENTED + (folder / "engagement.toml").read_text())
+    return programmes.examined(kept.open_book(book.engagement.path))
+
+
+def test_sides_unlike_beyond_chance_are_not_controlled(tmp_path):
+    found = segmented(tmp_path, lambda side, n: "north" if (n < 11) == (side == "A") else "south")
+    row = found.threats.query("threat == 'unlike'").iloc[0]
+    assert (row["detail"], row["n"], row["of"], bool(row["found"])) == ("region", 1, 2, True)
+    assert found.verdict == verdict.Verdict(SUGGESTIVE, ("unlike",))
+    even = segmented(tmp_path / "even", lambda side, n: "north" if n < 6 else "south")
+    assert even.verdict.word == CONTROLLED
+    assert "as alike as a draw makes them" in say.threat(even.threats.query("threat == 'unlike'").iloc[0].to_dict())
+
+
+LAUNCH = """[[eligibility]]
+products = ["y"]
+from = 2024-08-01
+where = { region = "north" }
+"""
+
+
+@pytest.mark.parametrize("alike_hit", [True, False])
+def test_a_catalogue_that_changed_for_one_side_is_not_taken_out(tmp_path, alike_hit):
+    def region(side, n):
+        return "north" if (n < 6 if alike_hit else (n < 11) == (side == "A")) else "south"
+
+    found = segmented(tmp_path, region, more=LAUNCH)
+    row = found.threats.set_index("threat").loc["catalogue"]
+    assert row["found"]
+    assert row["held_off"] == alike_hit
+    assert ("hit_unlike" in found.verdict.reasons) != alike_hit
+    assert (found.verdict.word == CONTROLLED) == alike_hit
+
+
+def test_others_are_counted_by_the_unit_that_was_drawn(tmp_path):
+    rows = enrolled_rows()[: PER_SIDE + 1]
+    held = [f"{side}{n},y,2024-08-01," for side in "AB" for n in range(0, PER_SIDE, 5)]
+    found = programmes.examined(small(tmp_path, rows, more='unit = "region"\n', held=held))
+    row = at_end(found)
+    assert (row["units_treated"], row["units_against"]) == (4, 4)
+    assert "drawn by region, 8 units in all" in say.width(found)
+    rows = [each + ("," + ("area" if n == 0 else f"a{n % 4}")) for n, each in enumerate(rows)]
+    found = programmes.examined(small(tmp_path / "unknown", rows, more='unit = "area"\n', held=held))
+    assert pd.isna(at_end(found)["low"])
+    assert say.width(found) == "The programme was drawn by area, and no area is on record of customers not in it."
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("no_hold_out", "few_units"))
+
+
+def test_without_a_full_quarter_after_nothing_is_controlled(tmp_path):
+    rows = enrolled_rows(start="2024-10-02", out="2024-10-02")
+    found = programmes.examined(small(tmp_path, rows))
+    row = found.threats.set_index("threat").loc["few_quarters_after"]
+    assert (row["n"], row["of"], bool(row["found"])) == (0, 1, True)
+    assert found.verdict == verdict.Verdict(SUGGESTIVE, ("few_quarters_after",))
+    rows = enrolled_rows(start="2024-10-01", out="2024-10-01")
+    assert programmes.examined(small(tmp_path / "whole", rows)).verdict.word == CONTROLLED
+
+
+@pytest.mark.parametrize("start", ["", "soon"])
+def test_a_table_of_which_rows_cannot_be_used_is_not_examined(tmp_path, start):
+    book = small(tmp_path, enrolled_rows(out=start))
+    assert programmes.examined(book) is None
+    assert programmes.refusal(book).startswith("Too many rows of the table of programmes cannot be used. 12 of 24 are")
+
+
+def exact(values, treated):
+    """The chance of a difference of means as large, over every draw of as many."""
+    mine = abs(values[treated].mean() - values[~treated].mean())
+    every = [np.isin(np.arange(len(values)), each) for each in combinations(range(len(values)), int(treated.sum()))]
+    return np.mean([abs(values[each].mean() - values[~each].mean()) >= mine - 1e-12 for each in every])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_chance_of_a_draw_is_that_of_all_draws(seed):
+    draw = np.random.default_rng(seed)
+    values, treated = draw.normal(size=10), np.arange(10) < 4
+    values[treated] += seed / 2
+    found = alike.chances({"it": values[:, None]}, treated, np.arange(10))["it"]
+    assert found == pytest.approx(exact(values, treated), abs=0.035)
+
+
+def test_the_formula_for_very_many_agrees_with_chi_square():
+    draw = np.random.default_rng(1)
+    kind, treated = draw.integers(0, 3, 6000), draw.random(6000) < 0.4
+    found = alike.chances({"kind": alike._indicators(kind)}, treated, np.arange(6000))["kind"]
+    assert found == pytest.approx(stats.chi2_contingency(pd.crosstab(kind, treated)).pvalue, abs=0.002)
 
 
 # wording never exceeds its numbers

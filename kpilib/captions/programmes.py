@@ -41,9 +41,10 @@ def subtitle(found: Any, measure: str = "degree") -> str:
 
 def note(found: Any) -> str:
     """Say who is counted, and what the bars are."""
-    who = [plural(found.treated, "customer") + " in it"]
+    row = say.effect_of(found, "degree", "at_end") or {"n_treated": found.treated, "n_against": found.held_out}
+    who = [plural(row["n_treated"], "customer") + " in it"]
     if found.against == "held_out":
-        who.append(f"{found.held_out:,} held out")
+        who.append(f"{row['n_against']:,} held out")
     drawn = f"drawn by {spaced(found.assigned_by)}" if found.held_out else "nobody held out"
     bars = f"Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
     return f"{upper(name(found.name, most=48))}: {', '.join(who)}, {drawn}. {bars}"

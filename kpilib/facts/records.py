@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kpilib.engagement import Engagement
-from kpilib.errors import DataError, listed
+from kpilib.engagement import ITSELF, Engagement
+from kpilib.errors import DataError, listed, near
 from kpilib.facts import checks
 from kpilib.facts.checks import Rules
 from kpilib.facts.intake import columns_of
@@ -42,10 +42,12 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
     Raises
     ------
     DataError
-        A score outside the declared scale; a word for a hold-out that means neither yes nor no; two spends of one
-        account for one day.
+        A score outside the declared scale; a word for a hold-out that means neither yes nor no; a unit of assignment
+        that is nowhere to be found, or hold-outs without one; two spends of one account for one day.
     """
     columns = columns_of(db, key, getattr(engagement, key), engagement, readings)
+    if key == "programmes":
+        columns = _with_unit(db, columns, engagement)
     for field in NEEDED[key]:
         columns.raw(field)
     dated, amount = DATED[key], AMOUNTS[key]
@@ -71,6 +73,7 @@ def view(db: DuckDBPyConnection, key: str, engagement: Engagement, readings: dic
         _refuse_off_the_scale(db, engagement)
     if key == "programmes":
         _refuse_odd_words(db)
+        _refuse_unnamed_unit(db, engagement)
     if key == "wallet":
         _refuse_two_spends(db)
 
@@ -105,6 +108,39 @@ def _programme(columns: Columns, engagement: Engagement) -> str:
         f"{named} as programme, {word} as word, "
         f"case when {word} in ({yes}) then true when {word} in ({no}) then false end as hold_out,"
     )
+
+
+def _with_unit(db: DuckDBPyConnection, columns: Columns, engagement: Engagement) -> Columns:
+    """Read what was assigned from the column that ``unit`` names, where none is declared."""
+    unit = engagement.programmes.unit
+    own = [each for each in columns.reading.columns if each not in PROVENANCE]
+    if unit is None:
+        return columns
+    if unit in own and not columns.has("unit"):
+        return Columns(columns.key, {**columns.names, "unit": unit}, columns.reading, columns.source)
+    given = [row[0] for row in db.execute("select column_name from (describe accounts_given)").fetchall()]
+    attributes = [each for each in given if each not in ("account_id", "joined_on", "left_on")]
+    if unit not in (*own, *attributes, *ITSELF):
+        raise DataError(
+            f"programmes.unit names {unit!r}, which is no column of the programme table and no account attribute.",
+            near(unit, [*own, *attributes, *ITSELF]),
+            'Name what was drawn: such a column or attribute, or "customer" where each was drawn for itself.',
+        )
+    return columns
+
+
+def _refuse_unnamed_unit(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    """Refuse hold-outs of which nobody says what was drawn: customers of one territory stand or fall together."""
+    if engagement.programmes.unit is not None:
+        return
+    out = db.execute('select count(*) from "evidence programmes" where hold_out').fetchone()[0]
+    if out:
+        raise DataError(
+            "Customers were held out of a programme, and what was drawn is not named.",
+            f"{out:,} rows are marked as held out; programmes.unit is not given.",
+            'Write under [programmes] unit = "customer" where each customer was drawn for itself, '
+            'else what was drawn, as in unit = "territory" (a column of the table or an account attribute).',
+        )
 
 
 def _refuse_off_the_scale(db: DuckDBPyConnection, engagement: Engagement) -> None:

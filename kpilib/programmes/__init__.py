@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -14,7 +14,7 @@ from kpilib.measures import degree as degrees
 from kpilib.measures import queries
 from kpilib.programmes import checks, effect, enrolled, payback, staggered, threats, verdict
 from kpilib.programmes.effect import Difference, Panel
-from kpilib.programmes.enrolled import HELD_OUT, OTHERS, Programme, names
+from kpilib.programmes.enrolled import ACCOUNT, ARMS, HELD_OUT, OTHERS, TREATED, Programme, names
 from kpilib.programmes.payback import Payback
 from kpilib.programmes.threats import Regression
 from kpilib.programmes.verdict import Verdict
@@ -73,14 +73,16 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
         programme = enrolled.programme(book, name, through)
     except DataError:
         return None
+    fewest = enrolled.fewest_accounts(book)
     against = _against(book, programme)
     panel = effect.panel(book, programme, others=against == OTHERS)
-    if against and not np.isfinite(panel.degree[panel.side(against)]).any():
-        against = None
+    programme, against, alone, few = _entering(book, programme, panel, against)
     found, back = threats.panel_of(book, programme, panel, against)
-    checked = checks.before_start(panel, against) if against else degrees.table([], checks.CHECKS)
-    effects, events, waves, refused = _effects(programme, panel, against)
-    judged = verdict.of(against if refused is None else None, checked, found)
+    checked = checks.before_start(panel, against, fewest) if against else degrees.table([], checks.CHECKS)
+    effects, events, waves, refused = _effects(programme, panel, against, fewest)
+    if refused is not None:
+        alone = verdict.APART_IN_TIME
+    judged = verdict.of(against if refused is None else None, checked, found, alone, _few_units(programme, effects))
     earned, no_payback = payback.of(book, programme, panel, judged) if waves is None else (None, payback.NOT_CONTROLLED)
     return Examined(
         name=programme.name,
@@ -92,7 +94,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
         treated=programme.treated,
         held_out=programme.held_out,
         against=against,
-        moved=moved(panel),
+        moved=moved(panel, fewest),
         effects=effects,
         events=events,
         checks=checked,
@@ -103,7 +105,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
         payback=earned,
         no_payback=no_payback,
         fault=programme.fault,
-        refused=refused,
+        refused=refused or few,
     )
 
 
@@ -116,17 +118,17 @@ def refusal(book: Book, name: str | None = None, through: str | None = None) -> 
     return None
 
 
-def moved(panel: Panel) -> pd.DataFrame:
-    """Measure the degree of each side before and after, of those counted both times.
+def moved(panel: Panel, fewest: int = 1) -> pd.DataFrame:
+    """Measure the degree of each side before and after, of those counted both times, where they are ``fewest`` or more.
 
     Returns
     -------
     One row per side that has any: side, before, after, change, low, high (95 %, clustered by unit), n.
     """
     rows = []
-    for side in enrolled.ARMS:
-        both = panel.side(side) & np.isfinite(panel.degree[:, [panel.ref, -1]]).all(axis=1)
-        if both.any():
+    for side in ARMS:
+        both = panel.side(side) & panel.counted
+        if both.sum() >= fewest:
             before, after = panel.degree[both, panel.ref], panel.degree[both, -1]
             change, low, high = effect.alone(after - before, panel.unit[both])
             means = {"before": float(before.mean()), "after": float(after.mean())}
@@ -145,8 +147,37 @@ def _against(book: Book, programme: Programme) -> str | None:
     return OTHERS if enough else None
 
 
+def _entering(
+    book: Book, programme: Programme, panel: Panel, against: str | None
+) -> tuple[Programme, str | None, str, str | None]:
+    """Ask whether enough of both sides enter the estimate: programme, against whom, why nobody, why too few."""
+    rows = pd.DataFrame({"arm": np.array(ARMS)[panel.arm], "unit": panel.unit})[panel.counted]
+    fewest, sizes = enrolled.fewest_accounts(book), rows["arm"].value_counts()
+    if (mine := int(sizes.get(TREATED, 0))) < fewest:
+        few = f"{mine} of the {programme.treated} customers in it are counted before and after; {fewest} is the least."
+        return programme, None, verdict.TOO_FEW, few
+    if against == HELD_OUT and (fault := enrolled.fault_of_estimate(book, programme, rows)):
+        programme = replace(programme, fault=fault)
+    if programme.fault:
+        return programme, None, verdict.NOT_SOUND, None
+    if against == OTHERS:
+        if sizes.get(OTHERS, 0) < fewest:
+            return programme, None, verdict.NO_COMPARISON, None
+        there = panel.side(OTHERS)
+        sides = pd.DataFrame({"account_id": panel.account_id[there], "arm": OTHERS})
+        if 2 * enrolled.reached(enrolled.overlapping(book, programme, sides), OTHERS) > there.sum():
+            return programme, None, verdict.OTHERS_REACHED, None
+    return programme, against, verdict.NO_COMPARISON, None
+
+
+def _few_units(programme: Programme, effects: pd.DataFrame) -> bool:
+    """Whether a side has too few of what was drawn for an interval."""
+    units = effects[["units_treated", "units_against"]]
+    return programme.assigned_by != ACCOUNT and bool((units < enrolled.FEWEST_UNITS).any(axis=None))
+
+
 def _effects(
-    programme: Programme, panel: Panel, against: str | None
+    programme: Programme, panel: Panel, against: str | None, fewest: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, Difference | None, str | None]:
     nothing = degrees.table([], effect.EFFECTS), degrees.table([], effect.EVENTS)
     if against is None:
@@ -157,4 +188,4 @@ def _effects(
         effect.refuse_staggered(programme)
     except DataError as reason:
         return *nothing, None, str(reason)
-    return effect.effects(panel, against), effect.events(panel, against), None, None
+    return effect.effects(panel, against, fewest), effect.events(panel, against, fewest), None, None

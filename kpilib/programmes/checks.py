@@ -15,7 +15,7 @@ CHECKS = {"check": "object", "measure": "object", **dict.fromkeys(("value", "low
 CHECKS |= {"clear": "bool", "quarters": "int64"}
 
 
-def before_start(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
+def before_start(panel: Panel, against: str = HELD_OUT, fewest: int = 1) -> pd.DataFrame:
     """Compare both sides in the quarters before the start.
 
     Returns
@@ -23,7 +23,8 @@ def before_start(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
     One row per check and measure that the quarters allow: check (baseline: level in the last quarter before the
     start; trend: slope a quarter; placebo: second half of the quarters before against the first half, as if the
     programme had begun between them), measure, value (difference between the sides), low, high (95 %), size (of the
-    baseline: value ÷ standard deviation of all accounts compared), clear (the interval leaves out zero), quarters used.
+    baseline: value ÷ standard deviation of all accounts compared), clear (the interval leaves out zero), quarters
+    used. Only checks that have ``fewest`` accounts or more on each side.
     """
     rows = []
     for measure in (DEGREE, PRODUCTS, REVENUE):
@@ -38,7 +39,7 @@ def before_start(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
         if number >= 2:
             rows.append(_row(panel, against, TREND, measure, values @ _slope(number), number))
             rows.append(_row(panel, against, PLACEBO, measure, values @ _halves(number), number))
-    return degrees.table(rows, CHECKS)
+    return degrees.table([told for told, n in rows if n >= fewest], CHECKS)
 
 
 def _before(panel: Panel, measure: str) -> tuple[Array, int]:
@@ -66,10 +67,12 @@ def _halves(number: int) -> Array:
 
 def _row(
     panel: Panel, against: str, check: str, measure: str, values: Array, quarters: int, spread: float | None = None
-) -> dict[str, object]:
+) -> tuple[dict[str, object], int]:
+    """Compare both sides; beside the row, the accounts of the smaller one."""
     treated = panel.side(TREATED)
     both = treated | panel.side(against)
     found = effect.difference(values[both], treated[both], panel.unit[both], panel.assigned_by)
     size = None if not spread or found.value is None else found.value / spread
     told = {each: getattr(found, each) for each in ("value", "low", "high", "clear")}
-    return {"check": check, "measure": measure, **told, "size": size, "quarters": quarters}
+    row = {"check": check, "measure": measure, **told, "size": size, "quarters": quarters}
+    return row, min(found.n_treated, found.n_against)

@@ -20,7 +20,8 @@ from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import degree as degrees
 from kpilib.measures import queries, uncertainty
-from kpilib.programmes.enrolled import ACCOUNT, ARMS, HELD_OUT, OTHERS, TREATED, Programme
+from kpilib.programmes.enrolled import ACCOUNT, ARMS, FEWEST_UNITS, HELD_OUT, OTHERS, TREATED, Programme
+from kpilib.sql import NOT_GIVEN, literal
 
 Array = np.ndarray[Any, Any]
 
@@ -70,6 +71,7 @@ class Panel:
     quarters of its own, because it needs no look-back. ``ref`` is the place of the last quarter before the start.
     """
 
+    account_id: Array
     labels: tuple[str, ...]
     before: Array
     after: Array
@@ -87,17 +89,25 @@ class Panel:
         """The place of the last quarter before the start."""
         return int(np.flatnonzero(self.before)[-1])
 
+    @property
+    def counted(self) -> Array:
+        """Which accounts are counted both just before the start and at the end: those that enter the estimate."""
+        return np.isfinite(self.degree[:, [self.ref, -1]]).all(axis=1)
+
     def side(self, arm: str) -> Array:
         """Tell which accounts are on a side."""
         return self.arm == ARMS.index(arm)
 
 
 def panel(book: Book, programme: Programme, others: bool = False) -> Panel:
-    """Lay out one row per account and quarter; with ``others``, all accounts never enrolled as well."""
+    """Lay out one row per account and quarter; with ``others``, all accounts never enrolled as well.
+
+    What was assigned is told of others by the account attribute of that name; those of whom it is not told are left
+    out. Where there is no such attribute, others are one unit, and nothing said of them has an interval.
+    """
     wanted = programme.members[["account_id", "arm", "unit"]]
     if others:
-        rest = queries.fetch(book, "SELECT account_id FROM accounts ANTI JOIN mine USING (account_id)", mine=wanted)
-        wanted = pd.concat([wanted, rest.assign(arm=OTHERS, unit=rest["account_id"])], ignore_index=True)
+        wanted = pd.concat([wanted, _others(book, programme, wanted)], ignore_index=True)
     quarters = programme.quarters
     through = quarters[-1].index
     covered = book.quarters[
@@ -111,6 +121,7 @@ def panel(book: Book, programme: Programme, others: bool = False) -> Panel:
         share = np.where(possible > 0, held / possible, np.nan)
     ends = pd.to_datetime(covered["as_of"])
     return Panel(
+        wanted["account_id"].to_numpy(str),
         tuple(each.label for each in quarters),
         np.array([each in programme.before for each in quarters]),
         np.array([each in programme.after for each in quarters]),
@@ -123,6 +134,17 @@ def panel(book: Book, programme: Programme, others: bool = False) -> Panel:
         (ends >= pd.Timestamp(programme.start)).to_numpy(),
         revenue,
     )
+
+
+def _others(book: Book, programme: Programme, enrolled: pd.DataFrame) -> pd.DataFrame:
+    """List the accounts never enrolled, each with the unit it would have been assigned with."""
+    drawn, unit = programme.assigned_by, "''"
+    if drawn == ACCOUNT:
+        unit = "account_id"
+    elif drawn in queries.attributes(book):
+        unit = f"nullif({queries.value_of(book, drawn)}, {literal(NOT_GIVEN)})"
+    told = f"SELECT account_id, {unit} AS unit FROM accounts a ANTI JOIN mine USING (account_id)"
+    return queries.fetch(book, told, order=["account_id"], mine=enrolled).dropna(subset="unit").assign(arm=OTHERS)
 
 
 def _laid_out(book: Book, wanted: pd.DataFrame, shown: dict[int, int], paid: dict[int, int]) -> tuple[Array, ...]:
@@ -161,7 +183,8 @@ def difference(change: Array, treated: Array, unit: Array, named: str = ACCOUNT,
     -----
     Clustered: the coefficient of OLS of change on treated, with variance
     c × sum over sides of sum over units of (sum of residuals)² ÷ n², c = G ÷ (G - 1) × (N - 1) ÷ (N - 2), and t(G - 1)
-    (Liang and Zeger 1986, as in statsmodels). Means of units: Welch's t on one mean per unit.
+    (Liang and Zeger 1986, as in statsmodels). Means of units: Welch's t on one mean per unit. With fewer than three
+    units on a side there is no interval.
 
     Example
     -------
@@ -178,8 +201,10 @@ def difference(change: Array, treated: Array, unit: Array, named: str = ACCOUNT,
     method = (MEANS if few else CLUSTERED).format(unit=named)
     if min(n) == 0:
         return Difference(None, None, None, *n, *units, method)
-    estimate = _between_units if few else _clustered
-    return Difference(*estimate(change, sides, unit, level), *n, *units, method)
+    value, low, high = (_between_units if few else _clustered)(change, sides, unit, level)
+    if min(units) < FEWEST_UNITS:
+        low = high = None
+    return Difference(value, low, high, *n, *units, method)
 
 
 def _clustered(change: Array, sides: Sequence[Array], unit: Array, level: float) -> tuple[float, Any, Any]:
@@ -206,7 +231,7 @@ def _between_units(change: Array, sides: Sequence[Array], unit: Array, level: fl
     return found.value, found.low, found.high
 
 
-def effects(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
+def effects(panel: Panel, against: str = HELD_OUT, fewest: int = 1) -> pd.DataFrame:
     """Compare the change of those in the programme with that of the held out, or of all others.
 
     Returns
@@ -216,7 +241,7 @@ def effects(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
     before; revenue only so, over as many quarters before as after), unit, treated_before, treated_after,
     treated_change, the same of against_, value (difference of the changes), low and high (95 %), n and units of both
     sides, method. Degree and products count the accounts counted in every quarter the reading uses; revenue counts
-    all, those lost with 0.
+    all, those lost with 0. Readings that have ``fewest`` accounts or more on each side.
     """
     rows = [
         _row(panel, against, measure, reading, *_ends(panel, measure, reading))
@@ -225,7 +250,11 @@ def effects(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
     ]
     if panel.revenue.any():
         rows.append(_row(panel, against, REVENUE, "on_average", *revenue_ends(panel)))
-    return degrees.table(rows, EFFECTS)
+    return degrees.table(_enough(rows, fewest), EFFECTS)
+
+
+def _enough(rows: list[dict[str, Any]], fewest: int) -> list[dict[str, Any]]:
+    return [each for each in rows if min(each["n_treated"], each["n_against"]) >= fewest]
 
 
 def _ends(panel: Panel, measure: str, reading: str) -> tuple[Array, Array]:
@@ -259,14 +288,14 @@ def _row(panel: Panel, against: str, measure: str, reading: str, before: Array, 
     return {"measure": measure, "reading": reading, "unit": MEASURES[measure], **sides, **vars(found)}
 
 
-def events(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
+def events(panel: Panel, against: str = HELD_OUT, fewest: int = 1) -> pd.DataFrame:
     """Compare both sides quarter by quarter, against the last quarter before the start.
 
     Returns
     -------
     One row per measure and quarter: measure, quarter, since_start (quarters since the last one before the start; 0 is
     that one), is_after, treated and against (mean change since that quarter, with their own 95 % intervals), value
-    (difference), low, high, n_treated, n_against. Accounts counted in both quarters.
+    (difference), low, high, n_treated, n_against. Accounts counted in both quarters, ``fewest`` or more on each side.
     """
     rows = []
     for measure in MEASURES:
@@ -282,7 +311,7 @@ def events(panel: Panel, against: str = HELD_OUT) -> pd.DataFrame:
             change = values[:, place] - values[:, ref]
             told = {"measure": measure, "quarter": label, "since_start": place - ref, "is_after": bool(is_after[place])}
             rows.append(told | _event(panel, against, change))
-    return degrees.table(rows, EVENTS)
+    return degrees.table(_enough(rows, fewest), EVENTS)
 
 
 def _event(panel: Panel, against: str, change: Array) -> dict[str, Any]:

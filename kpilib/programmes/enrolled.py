@@ -6,16 +6,18 @@ since are *after*. What was assigned (a customer, a territory) is the unit of ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from kpilib.book import Book
+from kpilib.engagement import ITSELF
 from kpilib.errors import DataError, listed, near
 from kpilib.measures import queries
 from kpilib.measures.queries import Moment
+from kpilib.sql import NOT_GIVEN
 
 FEWEST_ACCOUNTS = 10  # on each side, or the engagement's minimum_cell if that is more
 FEWEST_UNITS = 3  # on each side: of two, one is half of all that is known
@@ -50,6 +52,11 @@ class Programme:
     def after(self) -> tuple[Moment, ...]:
         """The quarters that ended since everybody had begun."""
         return tuple(each for each in self.quarters if each.as_of >= self.last_start)
+
+    @property
+    def full_after(self) -> tuple[Moment, ...]:
+        """The quarters that began since everybody had begun: the programme ran on all of their days."""
+        return tuple(each for each in self.quarters if each.first_day >= self.last_start)
 
     @property
     def treated(self) -> int:
@@ -91,9 +98,11 @@ def programme(book: Book, name: str | None = None, through: str | None = None) -
     Raises
     ------
     DataError
-        When there is no such programme, it starts outside the data, no complete quarter lies before or after its
-        start, or fewer accounts took part than the stated minimum (10, or minimum_cell if that is more).
+        When there is no such programme, more of the table is set aside than the engagement allows, it starts outside
+        the data, no complete quarter lies before or after its start, or fewer accounts took part than the stated
+        minimum (10, or minimum_cell if that is more).
     """
+    _refuse_set_aside(book)
     members = members_of(book, name)
     name = str(members["programme"].iloc[0])
     treated = members[members["arm"] == TREATED]
@@ -102,7 +111,8 @@ def programme(book: Book, name: str | None = None, through: str | None = None) -
     quarters = _quarters(book, name, first, last, through)
     assigned_by, members = _units(book, members)
     fault = _fault(book, members, assigned_by, first, last)
-    return Programme(name, assigned_by, first, last, quarters, members, fault)
+    found = Programme(name, assigned_by, first, last, quarters, members, fault)
+    return found if fault else replace(found, fault=_fault_of_reach(book, found))
 
 
 def members_of(book: Book, name: str | None = None) -> pd.DataFrame:
@@ -131,28 +141,39 @@ def fewest_accounts(book: Book) -> int:
     return max(FEWEST_ACCOUNTS, book.engagement.minimum_cell)
 
 
-def overlapping(book: Book, programme: Programme) -> pd.DataFrame:
-    """Find the other programmes that accounts of this one took part in before its last quarter ended.
+def overlapping(book: Book, programme: Programme, sides: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Count who took part in other programmes before this one's last quarter ended.
+
+    Parameters
+    ----------
+    sides
+        account_id and arm of those to count; without it, those enrolled.
 
     Returns
     -------
-    One row per other programme: programme, treated and held_out (accounts of this one's arms that were treated in it).
+    One row per other programme, and last one for all of them together (programme None): programme, and how many
+    accounts of each arm were treated in it: treated, held_out, others.
     """
     until = programme.after[-1].as_of
+    arms = ", ".join(f"count(DISTINCT p.account_id) FILTER (m.arm = '{arm}') AS {arm}" for arm in ARMS)
     found = queries.fetch(
         book,
         f"""
-        SELECT p.programme, count(DISTINCT p.account_id) FILTER (m.arm = '{TREATED}') AS treated,
-               count(DISTINCT p.account_id) FILTER (m.arm = '{HELD_OUT}') AS held_out
+        SELECT p.programme, {arms}
         FROM programmes p JOIN mine m USING (account_id)
         WHERE p.programme <> {queries.literal(programme.name)} AND NOT p.hold_out AND p.start <= DATE '{until}'
               AND (p.stop IS NULL OR p.stop >= DATE '{programme.before[-1].first_day}')
-        GROUP BY p.programme
+        GROUP BY GROUPING SETS ((p.programme), ())
         """,
         order=["programme"],
-        mine=programme.members[["account_id", "arm"]],
+        mine=(programme.members if sides is None else sides)[["account_id", "arm"]],
     )
-    return found.astype({"treated": int, "held_out": int})
+    return found.astype(dict.fromkeys(ARMS, int))
+
+
+def reached(found: pd.DataFrame, arm: str) -> int:
+    """Return how many accounts of an arm took part in any other programme."""
+    return int(found.loc[found["programme"].isna(), arm].sum())
 
 
 def _members(book: Book, name: str) -> pd.DataFrame:
@@ -180,12 +201,29 @@ def _units(book: Book, members: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     """Find what was assigned: the table's unit, else the account attribute of that name, else the account."""
     word = book.engagement.programmes.unit
     if members["unit"].notna().any():
-        return word or "unit", members
+        if (members["unit"] == members["account_id"]).all():
+            return ACCOUNT, members
+        return ("unit" if word is None or word in ITSELF else word), members
     if word in queries.attributes(book):
         told = f'SELECT account_id, {queries.value_of(book, word)} AS "unit" FROM accounts a'
-        units = queries.fetch(book, told).set_index("account_id")["unit"]
+        units = queries.fetch(book, told).set_index("account_id")["unit"].replace(NOT_GIVEN, None)
         return word, members.assign(unit=members["account_id"].map(units), units=1)
-    return ACCOUNT, members.assign(unit=members["account_id"], units=1)
+    if word is None or word in ITSELF:
+        return ACCOUNT, members.assign(unit=members["account_id"], units=1)
+    return word, members  # of this programme the column tells nothing
+
+
+def _refuse_set_aside(book: Book) -> None:
+    """Refuse programmes of which too many rows could not be read, as ``kpi check`` does."""
+    totals = book.totals() if book.has("totals") else pd.DataFrame({"table": []})
+    mine = totals[totals["table"] == "programmes"]
+    read, aside = (int(mine[each].sum()) if len(mine) else 0 for each in ("rows_read", "rows_set_aside"))
+    if read and aside / read > book.engagement.allow_set_aside:
+        raise DataError(
+            "Too many rows of the table of programmes cannot be used.",
+            f"{aside:,} of {read:,} are set aside; the engagement allows {book.engagement.allow_set_aside:.1%}.",
+            "Mend what kpi check names.",
+        )
 
 
 def _refuse_few(book: Book, name: str, treated: pd.DataFrame) -> None:
@@ -266,4 +304,38 @@ def _fault_of_units(out: pd.DataFrame, treated: pd.DataFrame, assigned_by: str) 
     fewest = min(out["unit"].nunique(), treated["unit"].nunique())
     if fewest < FEWEST_UNITS:
         return f"it was drawn by {assigned_by}, and one side has only {fewest} of them; {FEWEST_UNITS} is the least"
+    return None
+
+
+def _fault_of_reach(book: Book, programme: Programme) -> str | None:
+    """Say whether most of those held out took part in other programmes: they show no untouched customers."""
+    if not programme.held_out:
+        return None
+    elsewhere = reached(overlapping(book, programme), HELD_OUT)
+    if elsewhere * 2 > programme.held_out:
+        return f"{elsewhere} of the {programme.held_out} customers held out took part in other programmes meanwhile"
+    return None
+
+
+def fault_of_estimate(book: Book, programme: Programme, counted: pd.DataFrame) -> str | None:
+    """Say whether too few of those held out, or of what was drawn, enter the estimate.
+
+    Parameters
+    ----------
+    counted
+        arm and unit of the accounts counted both before and after.
+    """
+    fewest = fewest_accounts(book)
+    out = counted[counted["arm"] == HELD_OUT]
+    if len(out) < fewest:
+        return (
+            f"only {len(out)} of the {programme.held_out} customers held out are counted both before and after;"
+            f" {fewest} is the least"
+        )
+    units = counted[counted["arm"] != OTHERS].groupby("arm")["unit"].nunique().min()
+    if programme.assigned_by != ACCOUNT and units < FEWEST_UNITS:
+        return (
+            f"it was drawn by {programme.assigned_by}, and customers counted both before and after lie in only"
+            f" {units} of them on one side; {FEWEST_UNITS} is the least"
+        )
     return None

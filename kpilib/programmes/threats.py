@@ -17,21 +17,23 @@ from kpilib.book import Book
 from kpilib.measures import counts, queries
 from kpilib.measures import degree as degrees
 from kpilib.measures.queries import Moment
-from kpilib.programmes import enrolled
+from kpilib.programmes import alike, enrolled
 from kpilib.programmes.effect import Panel
-from kpilib.programmes.enrolled import HELD_OUT, TREATED, Programme
+from kpilib.programmes.enrolled import HELD_OUT, OTHERS, TREATED, Programme
 
 FAR_BELOW = 0.25  # standard deviations
-ENOUGH_BEFORE = 2  # quarters
+ENOUGH_BEFORE, ENOUGH_AFTER = 2, 1  # quarters
 A_TENTH = 0.1
 SEEN = 0.0005  # 0.05 points, shown as 0.1
 
 REGRESSION, SURVIVORS, JOINERS = "regression_to_the_mean", "survivorship", "joiners"
 CATALOGUE, MIX, MARKET = "catalogue", "mix", "market"
-PERIODS, OVERLAP, LAPSING, ATTRITION = "few_quarters_before", "overlap", "lapsing", "attrition"
+PERIODS, AFTER, OVERLAP = "few_quarters_before", "few_quarters_after", "overlap"
+LAPSING, ATTRITION, UNLIKE, ONE_SIDED = "lapsing", "attrition", "unlike", "one_sided"
+BEFELL = {SURVIVORS: alike.LOST, JOINERS: alike.NEW, CATALOGUE: alike.CATALOGUE, MIX: alike.MIX}
 
 THREATS = {"threat": "object", "whose": "object", "size": "float64", "n": "int64", "of": "int64", "detail": "object"}
-THREATS |= {"found": "bool", "held_off": "bool"}
+THREATS |= {"n_against": "int64", "of_against": "int64", "found": "bool", "held_off": "bool"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def regression(book: Book, programme: Programme, panel: Panel, now: pd.DataFrame
     first = programme.before[-1]
     both = np.isfinite(panel.degree[:, [panel.ref, -1]]).all(axis=1)
     chosen = panel.degree[both & (panel.side(TREATED) | panel.side(HELD_OUT)), panel.ref]
-    if not len(chosen):
+    if len(chosen) < enrolled.fewest_accounts(book):
         return None
     here = now[(now["possible_earlier"] > 0) & (now["possible_later"] > 0)]
     level, weight = here["held_earlier"] / here["possible_earlier"], here["accounts"]
@@ -145,9 +147,9 @@ def panel_of(
     -------
     One row per threat: threat; whose (``programme``: of those who took part, ``all``: of all customers counted); size
     (share: the part of the change it makes or, for regression to the mean, would make; NaN where it has none); n of
-    ``of`` (accounts concerned, of how many); detail (an attribute, names or quarters); found (it is there to be
-    reckoned with); held_off (a sound hold-out takes it out of the difference). Beside
-    the table, what regression to the mean rests on.
+    ``of`` (accounts concerned, of how many); detail (an attribute, names or quarters); n_against of ``of_against``
+    (the same of the other side); found (it is there to be reckoned with); held_off (a sound hold-out, hit alike, takes
+    it out of the difference). Beside the table, what regression to the mean rests on.
     """
     sound = against == HELD_OUT
     now = moves(book, programme)
@@ -158,16 +160,37 @@ def panel_of(
         *_come_and_gone(now, sound),
         _attrition(panel, against),
         _catalogue(book, programme, sound),
-        *_mix(book, programme, panel),
+        *_mix(book, programme, panel, sound),
         _periods(programme),
-        *_overlaps(book, programme),
+        _since(programme),
+        *_overlaps(book, programme, panel, against),
         *_lapsing(book, programme, panel),
     ]
-    return degrees.table([each for each in rows if each], THREATS), back
+    rows = [each for each in rows if each]
+    if against is not None:
+        told, asked, apart = alike.unlike(book, programme, panel, against)
+        rows = [each | _hit(each, apart) for each in rows]
+        rows += _sides(book, panel, against, told, asked)
+    return degrees.table(rows, THREATS), back
+
+
+def _hit(row: dict[str, Any], apart: set[str]) -> dict[str, Any]:
+    """Nothing that befell one side otherwise than the other is taken out of their difference."""
+    return {"found": True, "held_off": False} if BEFELL.get(row["threat"]) in apart else {}
+
+
+def _sides(book: Book, panel: Panel, against: str, told: list[str], asked: int) -> list[dict[str, Any]]:
+    """Whether the sides are as alike as a draw makes them."""
+    rows = [_told(UNLIKE, against, None, bool(told), n=len(told), of=asked, detail=", ".join(told))]
+    if whole := alike.one_sided(book, panel, against):
+        rows.append(_told(ONE_SIDED, against, None, True, n=len(whole), of=len(whole), detail=", ".join(whole)))
+    return rows
 
 
 def _told(threat: str, whose: str, size: float | None, found: bool, **more: Any) -> dict[str, Any]:
     return {"threat": threat, "whose": whose, "size": size, "n": 0, "of": 0, "detail": "", "found": found} | {
+        "n_against": 0,
+        "of_against": 0,
         "held_off": False,
         **more,
     }
@@ -265,7 +288,7 @@ def _catalogue(book: Book, programme: Programme, sound: bool) -> dict[str, Any] 
     return _told(CATALOGUE, "all", size, bool(n), n=n, of=of, held_off=sound)
 
 
-def _mix(book: Book, programme: Programme, panel: Panel) -> list[dict[str, Any]]:
+def _mix(book: Book, programme: Programme, panel: Panel, sound: bool) -> list[dict[str, Any]]:
     """The part that a change of the mix of customers makes, by the attribute where it is largest (Kitagawa 1955)."""
     found = [
         (by, _mix_by(book, programme.before[-1].label, programme.after[-1].label, by))
@@ -275,7 +298,7 @@ def _mix(book: Book, programme: Programme, panel: Panel) -> list[dict[str, Any]]
     if not found:
         return []
     by, size = max(found, key=lambda each: abs(each[1]))
-    return [_told(MIX, "all", size, _matters(size, _change(panel)), detail=by)]
+    return [_told(MIX, "all", size, _matters(size, _change(panel)), detail=by, held_off=sound)]
 
 
 def _mix_by(book: Book, first: str, last: str, by: str) -> float | None:
@@ -298,16 +321,40 @@ def _periods(programme: Programme) -> dict[str, Any]:
     return _told(PERIODS, "programme", None, number < ENOUGH_BEFORE, n=number, of=ENOUGH_BEFORE)
 
 
-def _overlaps(book: Book, programme: Programme) -> list[dict[str, Any]]:
-    """Other programmes at the same time; size: by how much their share differs between the sides."""
+def _since(programme: Programme) -> dict[str, Any]:
+    number = len(programme.full_after)
+    return _told(AFTER, "programme", None, number < ENOUGH_AFTER, n=number, of=ENOUGH_AFTER)
+
+
+def _overlaps(book: Book, programme: Programme, panel: Panel, against: str | None) -> list[dict[str, Any]]:
+    """Other programmes at the same time: taken out only where few of those held out were reached, and both sides alike.
+
+    A share of a tenth of the other side, or a tenth between the sides, is never chance to be overlooked.
+    """
+    other = against or (HELD_OUT if programme.held_out else OTHERS)
+    sides = pd.DataFrame({"account_id": panel.account_id, "arm": np.array(enrolled.ARMS)[panel.arm]})
+    of, of_other = int(panel.side(TREATED).sum()), int(panel.side(other).sum())
+    found = enrolled.overlapping(book, programme, sides).dropna(subset="programme")
     rows = []
-    for each in enrolled.overlapping(book, programme).to_dict("records"):
-        share = each["treated"] / programme.treated
-        other = each["held_out"] / programme.held_out if programme.held_out else 0.0
-        n, of = each["treated"], programme.treated
-        even = bool(programme.held_out) and abs(share - other) < A_TENTH
-        rows.append(_told(OVERLAP, "programme", None, n > 0, n=n, of=of, detail=each["programme"], held_off=even))
+    for each in found[(found[TREATED] > 0) | (found[other] > 0)].to_dict("records"):
+        share, rest = each[TREATED] / of, each[other] / of_other if of_other else 0.0
+        even = rest < A_TENTH and abs(share - rest) < A_TENTH and not _apart(book, programme, panel, other, each)
+        told = {"n": each[TREATED], "of": of, "n_against": each[other], "of_against": of_other}
+        rows.append(
+            _told(OVERLAP, other, None, True, **told, detail=each["programme"], held_off=against == HELD_OUT and even)
+        )
     return rows
+
+
+def _apart(book: Book, programme: Programme, panel: Panel, other: str, found: dict[str, Any]) -> bool:
+    """Whether another programme reached one side more than the other by more than chance."""
+    there = queries.fetch(
+        book, f"SELECT DISTINCT account_id FROM programmes WHERE programme = {queries.literal(found['programme'])} "
+        "AND NOT hold_out",
+    )["account_id"]  # fmt: skip
+    mine = panel.side(TREATED) | panel.side(other)
+    took = np.isin(panel.account_id[mine], there.to_numpy(str)).astype(float)[:, None]
+    return alike.chances({"it": took}, panel.side(TREATED)[mine], panel.unit[mine])["it"] < alike.LEVEL
 
 
 def _lapsing(book: Book, programme: Programme, panel: Panel) -> list[dict[str, Any]]:
@@ -326,7 +373,7 @@ def _lapsing(book: Book, programme: Programme, panel: Panel) -> list[dict[str, A
         """,
         mine=programme.members.loc[programme.members["arm"] == TREATED, ["account_id"]],
     ).iloc[0]
-    if not found["of"]:
+    if found["of"] < enrolled.fewest_accounts(book):
         return []
     size, n = float(found["size"]), int(found["n"])
     return [_told(LAPSING, "programme", size, _matters(size, _change(panel)), n=n, of=int(found["of"]))]

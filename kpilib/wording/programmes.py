@@ -44,12 +44,21 @@ VERDICTS = {
     DESCRIPTIVE: "Verdict{of}: descriptive. The figures say what happened, not why: {reasons}.",
 }
 REASONS = {
-    "no_comparison": "nobody can be compared with those in the programme",
+    "no_comparison": "there are too few customers to compare those in it with",
+    "no_sound_hold_out": "what was held out is no hold-out",
+    "too_few_counted": "too few of those in it are counted both before and after",
+    "starts_apart": "customers in it began in different quarters, which are not to be mixed",
+    "others_reached": "most customers not in it took part in other programmes",
+    "few_units": "too little of what was drawn is known on one side for an interval",
     "no_hold_out": "nobody was held out",
     "uneven_start": "both sides had clearly different penetration before the start",
     "trend_apart": "both sides were moving apart before the start",
     "few_quarters_before": "too few quarters before the start show whether both sides moved alike",
-    "overlap": "another programme reached one side more than the other",
+    "few_quarters_after": "no full quarter after the start is known",
+    "overlap": "another programme reached those compared with or one side more than the other",
+    "unlike": "both sides differed by more than chance before the start",
+    "one_sided": "the sides follow an attribute of the customers instead of a draw",
+    "hit_unlike": "the catalogue or who is counted changed otherwise for one side",
     "attrition": "one side lost clearly more customers than the other",
     "chosen_low": "the customers were chosen low or by what they had just before, and such customers drift back",
 }
@@ -114,7 +123,7 @@ def stands(found: Any) -> str:
     since = f"{upper(_named(found.name))} began on {day(found.start)}"
     row = _side(found.moved, "treated")
     if row is None:
-        return f"{since}; no customer in it is counted both before and after."
+        return f"{since}; too few customers in it are counted both before and after."
     return (
         f"{since}. From {quarter(found.before)} to {quarter(found.after)}, the {plural(row['n'], 'customer')} in it "
         f"went from {per_cent(row['before'])} to {per_cent(row['after'])} of what they could buy: "
@@ -156,7 +165,12 @@ def compared(found: Any, named: bool = False) -> str | None:
 def width(found: Any) -> str | None:
     """Say how little few units can tell."""
     row = effect_of(found, "degree", "at_end")
-    if row is None or missing(row["low"]) or "Welch" not in row["method"]:
+    if row is None or "Welch" not in row["method"]:
+        return None
+    if found.against == "others" and row["units_against"] == 1:
+        drawn = spaced(found.assigned_by)
+        return f"{upper(called(found))} was drawn by {drawn}, and no {drawn} is on record of customers not in it."
+    if missing(row["low"]):
         return None
     units = int(row["units_treated"] + row["units_against"])
     wide = _size(row["high"] - row["low"])
@@ -260,6 +274,9 @@ THREATS = {
     "catalogue": "A different catalogue",
     "mix": "A different mix of customers",
     "few_quarters_before": "Few quarters before",
+    "few_quarters_after": "Few quarters after",
+    "unlike": "Sides that were not alike",
+    "one_sided": "Another draw than told",
     "overlap": "Another programme",
     "lapsing": "Losses still to come",
 }
@@ -285,10 +302,21 @@ def threat(row: Row, back: Any = None) -> str:
         f"their change in the products on sale to them both times, that {moves}.",
         "mix": f"By {spaced(detail or 'segment')}, the mix of customers changed; that {moves}.",
         "few_quarters_before": f"{plural(n, 'complete quarter')} before the start; {of} are the least to see a trend.",
-        "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well.",
+        "few_quarters_after": f"{plural(n, 'full quarter')} after the start; {of} is the least.",
+        "unlike": f"Just before the start both sides differed by more than chance in {spaced(detail)}."
+        if n
+        else f"Just before the start both sides were as alike as a draw makes them, in {plural(of, 'respect')}.",
+        "one_sided": f"Every {spaced(detail)} lies wholly on one side: this was not drawn as told.",
+        "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well{_too(row, beyond)}.",
         "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
     }  # fmt: skip
     return sentences[row["threat"]]
+
+
+def _too(row: Row, beyond: str) -> str:
+    """Say how many of the other side another programme reached."""
+    of = int(row.get("of_against", 0))
+    return f", and {count(int(row['n_against']))} of {count(of)} {beyond} it" if of else ""
 
 
 def _drift(size: float, back: Any) -> str:
