@@ -397,7 +397,8 @@ def test_different_starts_are_refused_without_the_extra(tmp_path, monkeypatch):
     rows[1:6] = [f"A{n},2024-04-15,no," for n in range(5)]
     found = programmes.examined(small(tmp_path, rows))
     assert "pip install 'kpilib[did]'" in found.refused
-    assert found.verdict.word == DESCRIPTIVE
+    assert found.verdict == verdict.Verdict(DESCRIPTIVE, ("starts_apart",))
+    assert not found.threats["held_off"].any()
     assert found.effects.empty
 
 
@@ -573,7 +574,9 @@ def test_sides_unlike_beyond_chance_are_not_controlled(tmp_path):
     assert found.verdict == verdict.Verdict(SUGGESTIVE, ("unlike",))
     even = segmented(tmp_path / "even", lambda side, n: "north" if n < 6 else "south")
     assert even.verdict.word == CONTROLLED
-    assert "as alike as a draw makes them" in say.threat(even.threats.query("threat == 'unlike'").iloc[0].to_dict())
+    assert "as alike as a draw makes them, in region, penetration" in say.threat(
+        even.threats.query("threat == 'unlike'").iloc[0].to_dict()
+    )
 
 
 LAUNCH = """[[eligibility]]

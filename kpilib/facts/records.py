@@ -111,12 +111,12 @@ def _programme(columns: Columns, engagement: Engagement) -> str:
 
 
 def _with_unit(db: DuckDBPyConnection, columns: Columns, engagement: Engagement) -> Columns:
-    """Read what was assigned from the column that ``unit`` names, where none is declared."""
+    """Read what was assigned from the column that ``unit`` names; of a column that is called unit, it is the name."""
     unit = engagement.programmes.unit
     own = [each for each in columns.reading.columns if each not in PROVENANCE]
-    if unit is None:
+    if unit is None or columns.has("unit"):
         return columns
-    if unit in own and not columns.has("unit"):
+    if unit in own:
         return Columns(columns.key, {**columns.names, "unit": unit}, columns.reading, columns.source)
     given = [row[0] for row in db.execute("select column_name from (describe accounts_given)").fetchall()]
     attributes = [each for each in given if each not in ("account_id", "joined_on", "left_on")]

@@ -81,7 +81,7 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
     checked = checks.before_start(panel, against, fewest) if against else degrees.table([], checks.CHECKS)
     effects, events, waves, refused = _effects(programme, panel, against, fewest)
     if refused is not None:
-        alone = verdict.APART_IN_TIME
+        alone, found = verdict.APART_IN_TIME, found.assign(held_off=False)
     judged = verdict.of(against if refused is None else None, checked, found, alone, _few_units(programme, effects))
     earned, no_payback = payback.of(book, programme, panel, judged) if waves is None else (None, payback.NOT_CONTROLLED)
     return Examined(

@@ -21,7 +21,7 @@ DRAWS = 1999
 MANY = 4000  # units; above, chi-square instead of draws
 RARE = 100  # accounts; too few for chi-square
 MOST = 20  # values of an attribute; all others are one
-DEGREE, REVENUE = "degree", "revenue"
+DEGREE, REVENUE = "penetration", "revenue"  # as a reader calls them
 CATALOGUE, LOST, NEW, MIX = "catalogue", "lost", "new", "mix"
 BEFELL = (CATALOGUE, LOST, NEW, MIX)
 
@@ -100,12 +100,12 @@ def _by_formula(totals: Array, side: Array, values: Array) -> float:
     return float(chdtrc(freedom, float(away @ np.linalg.pinv(spread) @ away))) if freedom else 1.0
 
 
-def unlike(book: Book, programme: Programme, panel: Panel, against: str) -> tuple[list[str], int, set[str]]:
+def unlike(book: Book, programme: Programme, panel: Panel, against: str) -> tuple[list[str], list[str], set[str]]:
     """Find in what both sides differ by more than chance.
 
     Returns
     -------
-    What they differ in as they were before the start (attributes of segment_by, degree, revenue); how many were
+    What they differ in as they were before the start (attributes of segment_by, penetration, revenue); what was
     asked; and what befell one side otherwise than the other since (catalogue, lost, new, mix).
     """
     mine = panel.side(TREATED) | panel.side(against)
@@ -114,7 +114,7 @@ def unlike(book: Book, programme: Programme, panel: Panel, against: str) -> tupl
     blocks |= _since(book, programme, panel)
     found = chances({name: each[mine] for name, each in blocks.items()}, panel.side(TREATED)[mine], panel.unit[mine])
     apart = {name for name, chance in found.items() if chance < LEVEL / len(blocks)}
-    return [each for each in asked if each in apart], len(asked), {each for each in BEFELL if f"since {each}" in apart}
+    return [each for each in asked if each in apart], asked, {each for each in BEFELL if f"since {each}" in apart}
 
 
 def _as_they_were(book: Book, panel: Panel) -> dict[str, Array]:

@@ -179,9 +179,9 @@ def _hit(row: dict[str, Any], apart: set[str]) -> dict[str, Any]:
     return {"found": True, "held_off": False} if BEFELL.get(row["threat"]) in apart else {}
 
 
-def _sides(book: Book, panel: Panel, against: str, told: list[str], asked: int) -> list[dict[str, Any]]:
+def _sides(book: Book, panel: Panel, against: str, told: list[str], asked: list[str]) -> list[dict[str, Any]]:
     """Whether the sides are as alike as a draw makes them."""
-    rows = [_told(UNLIKE, against, None, bool(told), n=len(told), of=asked, detail=", ".join(told))]
+    rows = [_told(UNLIKE, against, None, bool(told), n=len(told), of=len(asked), detail=", ".join(told or asked))]
     if whole := alike.one_sided(book, panel, against):
         rows.append(_told(ONE_SIDED, against, None, True, n=len(whole), of=len(whole), detail=", ".join(whole)))
     return rows

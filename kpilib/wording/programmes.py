@@ -305,7 +305,7 @@ def threat(row: Row, back: Any = None) -> str:
         "few_quarters_after": f"{plural(n, 'full quarter')} after the start; {of} is the least.",
         "unlike": f"Just before the start both sides differed by more than chance in {spaced(detail)}."
         if n
-        else f"Just before the start both sides were as alike as a draw makes them, in {plural(of, 'respect')}.",
+        else f"Just before the start both sides were as alike as a draw makes them, in {spaced(detail)}.",
         "one_sided": f"Every {spaced(detail)} lies wholly on one side: this was not drawn as told.",
         "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well{_too(row, beyond)}.",
         "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
