@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kpilib import comparison
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import change as changes
@@ -148,10 +149,14 @@ def parts(book: Book, earlier: str, later: str, kind: str = "mean", accounts: Ac
     ------
     DataError
         When a quarter is incomplete, they are in the wrong order, or no account has something possible
-        at both.
+        at both, or fewer than :func:`kpilib.comparison.before_after` takes.
     """
     before, now = changes.comparable(book, later, earlier)
-    return of(moves.slots(book, before.label, now.label, accounts=accounts), before.label, now.label, kind)
+    rows = moves.slots(book, before.label, now.label, accounts=accounts)
+    found = of(rows, before.label, now.label, kind)
+    both = (rows["possible_earlier"] > 0) & (rows["possible_later"] > 0)
+    comparison.refuse_few(book, before.label, now.label, int(rows.loc[both, "accounts"].sum()))
+    return found
 
 
 def of(rows: pd.DataFrame, earlier: str = "before", later: str = "after", kind: str = "mean") -> Bridge:

@@ -17,8 +17,8 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError, near
+from kpilib.measures import basis, degree, moves, queries, splits, uncertainty
 from kpilib.measures import change as changes
-from kpilib.measures import degree, moves, queries, splits, uncertainty
 from kpilib.measures.moves import Accounts
 from kpilib.measures.uncertainty import Estimate
 
@@ -125,7 +125,8 @@ def before_after(
     accounts
         Only these account ids, such as a programme's.
     before
-        The book that the earlier figure was read from, where it was another: it must count alike.
+        The book that the earlier figure was read from, where it was another: it must count alike
+        (:mod:`kpilib.measures.basis`).
 
     Returns
     -------
@@ -150,7 +151,7 @@ def before_after(
     accounts, paired t; shares of the same accounts, Newcombe's method 10.
     """
     if before is not None:
-        refuse_other_basis(before, book)
+        basis.refuse_other(before, book)
     first, last = changes.comparable(book, later, earlier)
     asked = _Asked(book, first, last, by, None if accounts is None else tuple(accounts), {})
     rows = [row for each in ([kpi] if isinstance(kpi, str) else kpi) for row in _compared(asked, each)]
@@ -181,31 +182,6 @@ def periods(book: Book, quarter: str) -> pd.DataFrame:
         reason = f"The data cover {known[0]} to {known[-1]}." if label not in known else refusal(book, label, at.label)
         rows.append({"against": against, "earlier": label, "reason": reason})
     return pd.DataFrame(rows, columns=["against", "earlier", "reason"], dtype=object)
-
-
-def refuse_other_basis(before: Book, after: Book) -> None:
-    """Refuse to compare figures of two books that do not count alike.
-
-    Raises
-    ------
-    DataError
-        When client, base or look-back differ.
-    """
-    told = [
-        f"{what}: {one} before, {other} after"
-        for what, one, other in (
-            ("client", before.engagement.client, after.engagement.client),
-            ("base", before.base, after.base),
-            ("look-back in months", before.lookback_months, after.lookback_months),
-        )
-        if one != other
-    ]
-    if told:
-        raise DataError(
-            "The two figures do not count alike, so their difference is no change.",
-            "; ".join(told) + ".",
-            "Measure both with the same base and look-back.",
-        )
 
 
 def apart(book: Book, earlier: str, later: str, by: str, kpi: str = DEGREE, accounts: Accounts = None) -> pd.DataFrame:
@@ -333,7 +309,7 @@ def _compared(asked: _Asked, kpi: str) -> list[dict[str, Any]]:
     found = _read(asked, known)
     groups = [None] if asked.by is None else queries.in_order(found.groups)
     if asked.by is None:
-        _refuse_few(asked, int(found.accounts[(found.d[0] > 0) & (found.d[1] > 0)].sum()), smallest)
+        _refuse_few(asked, int(found.accounts[(found.d[0] > 0) & (found.d[1] > 0)].sum()))
     parts = [found if group is None else found.of(found.groups == group) for group in groups]
     return [row for group, part in zip(groups, parts, strict=True) for row in _readings(known, group, part, smallest)]
 
@@ -424,7 +400,7 @@ def _growth(asked: _Asked, kpi: _Kpi, smallest: int) -> list[dict[str, Any]]:
     _refuse_short(asked, quarters)
     rows = asked.existing(quarters)
     if asked.by is None:
-        _refuse_few(asked, int(rows["accounts"].sum()), smallest)
+        _refuse_few(asked, int(rows["accounts"].sum()))
     groups = [None] if asked.by is None else queries.in_order(rows["group"])
     told = []
     for group in groups:
@@ -455,8 +431,15 @@ def _refuse_short(asked: _Asked, quarters: int) -> None:
         )
 
 
-def _refuse_few(asked: _Asked, n: int, smallest: int) -> None:
-    ends = f"{asked.first.label} and in {asked.last.label}"
+def refuse_few(book: Book, earlier: str, later: str, n: int) -> None:
+    """Refuse a comparison of fewer accounts at both quarters than the minimum (10, or minimum_cell if more).
+
+    Raises
+    ------
+    DataError
+        When ``n`` is below it.
+    """
+    ends, smallest = f"{earlier} and in {later}", _fewest(book)
     if n == 0:
         raise DataError(
             f"No customer is counted both in {ends}.",
@@ -469,6 +452,10 @@ def _refuse_few(asked: _Asked, n: int, smallest: int) -> None:
             f"Fewer than {smallest} carry no comparison: each would be a tenth of the result or more.",
             "Compare more customers, or look at them one by one with kpi trace.",
         )
+
+
+def _refuse_few(asked: _Asked, n: int) -> None:
+    refuse_few(asked.book, asked.first.label, asked.last.label, n)
 
 
 def _apart(found: _Read, group: str, inside: Array, smallest: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kpilib import bridge, kept
+from kpilib import bridge, comparison, kept
 from kpilib.errors import DataError
 from kpilib.measures import moves, splits
 from tests import clients
@@ -280,20 +280,25 @@ def test_the_engine_counts_what_plain_arrays_count(book, seed):
     expected = expected.groupby(keys, as_index=False)["accounts"].sum().sort_values(keys, ignore_index=True)
     found = found.groupby(keys, as_index=False)["accounts"].sum().sort_values(keys, ignore_index=True)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
-    whole = bridge.parts(subject, "2025Q1", "2025Q2", "pooled")
+    whole = small(subject, "pooled")
     assert whole.parts["points"].sum() == pytest.approx(whole.after - whole.before, abs=EXACT)
     accounts = bridge.by_account(subject, whole, most=100)
     assert accounts["points"].sum() == pytest.approx(whole.after - whole.before, abs=EXACT)
-    mean = bridge.parts(subject, "2025Q1", "2025Q2")
+    mean = small(subject)
     alike = bridge.by_account(subject, mean, most=100)
     assert alike["points"].sum() == pytest.approx(mean.after - mean.before, abs=EXACT)
+
+
+def small(subject, kind="mean"):
+    """Build the bridge of fewer customers than a comparison takes, from their counts."""
+    return bridge.of(moves.slots(subject, "2025Q1", "2025Q2"), "2025Q1", "2025Q2", kind)
 
 
 def test_a_launch_lowers_the_degree_without_a_sale_lost(book):
     subject = book(
         "Ax Ay Aa- Bx Ba- Cx Cy Ca-", "Ax Ay Bx Cx Cy", products=["a", "x", "y"], launched={"a": "2025-05-01"}
     )
-    found = bridge.parts(subject, "2025Q1", "2025Q2").parts.set_index("part")
+    found = small(subject).parts.set_index("part")
     # 5/6 of two products, 5/9 of three: all of it by the launch
     assert found.loc["launches", "points"] == pytest.approx(5 / 9 - 5 / 6)
     assert found["points"].sum() == pytest.approx(5 / 9 - 5 / 6)
@@ -380,15 +385,30 @@ def test_refusals_say_what_is_so(book):
         bridge.parts(book("Ax", "Ax"), "2025Q1", "2025Q2", "median")
 
 
+def test_the_bridge_takes_no_fewer_customers_than_the_comparison(book):
+    everyone = [f"A{n}" for n in range(12)]
+    subject = book(" ".join(f"{each}x" for each in everyone), " ".join(f"{each}y" for each in everyone))
+    ends = "2025Q1", "2025Q2"
+    for some in (everyone[:5], everyone[:9]):
+        reason = comparison.refusal(subject, *ends, accounts=some)
+        assert f"Only {len(some)} customers are counted both in 2025Q1 and in 2025Q2" in reason
+        with pytest.raises(DataError) as refused:
+            bridge.parts(subject, *ends, accounts=some)
+        assert str(refused.value) == reason
+    assert bridge.parts(subject, *ends, accounts=everyone[:10]).same.n == 10
+    with pytest.raises(DataError, match="Fewer than 13"):
+        bridge.parts(book("Ax", "Ax", engagement={"minimum_cell": 13}), *ends)
+
+
 def test_who_moved_it_most_comes_with_name_and_owner_where_there_are_any(book):
     for options, told in (({"names": {"A": "Ash"}}, ["A", "Ash", "Kim"]), ({}, ["A", None, None])):
         subject = book("Ax Bx", "Ax Ay Bx", products=["x", "y"], **options)
-        first = bridge.by_account(subject, bridge.parts(subject, "2025Q1", "2025Q2")).iloc[0]
+        first = bridge.by_account(subject, small(subject)).iloc[0]
         assert [None if pd.isna(first[each]) else first[each] for each in ("account_id", "name", "owner")] == told
 
 
 def test_one_account_moves_and_has_no_interval(book):
-    found = bridge.parts(book("Ax", "Ax Ay", products=["x", "y"]), "2025Q1", "2025Q2")
+    found = small(book("Ax", "Ax Ay", products=["x", "y"]))
     assert found.parts.set_index("part").loc["gains", "points"] == 0.5
     assert found.parts[["low", "high"]].isna().all(axis=None)
 
