@@ -157,7 +157,7 @@ def test_the_technology_firm_is_judged_as_its_truth_demands(firms, works):
     assert (row["low"] > 0) == works
     assert found.verdict.word == CONTROLLED
     said = " ".join(say.answer(found, "USD"))
-    assert ("The programme raised penetration by 13.6 points" in said) == works
+    assert ("The programme raised penetration of those in it by 13.6 points" in said) == works
     assert ("may be chance" in say.compared(found)) == (not works)
 
 
@@ -183,7 +183,7 @@ def test_pages_show_a_programme(firms):
     found = firms["technology_firm"]
     names = (captions.SIDES["treated"], captions.SIDES[found.against])
     page = figures.events(found.events, captions.events(found), captions.subtitle(found), captions.note(found), names)
-    assert "raised penetration, by 13.6 points" in page.get_label()
+    assert "raised penetration of those in it, by 13.6 points" in page.get_label()
     assert [each.get_text() for each in page.axes[0].texts] == ["start"]
     assert page.axes[0].lines[-1].get_ydata()[-1] == pytest.approx(at_end(found)["treated_change"])
     html = tables.threats(found).html
@@ -199,7 +199,69 @@ def test_payback_is_only_told_of_a_controlled_programme(firms):
     told = firms["technology_firm"]
     assert told.payback.low < told.payback.value < told.payback.high
     assert told.payback.cost == 93_450
-    assert "may be chance: no payback is shown" in say.payback(told, "USD")
+    paid = say.payback(told, "USD")
+    assert "may be chance (95% interval for each USD of cost: " in paid
+    assert paid.endswith("no payback is shown.")
+    assert f"{told.payback.value:,.2f}" not in paid  # what is not shown is not printed
+
+
+def test_what_rounds_away_has_no_sign(firms):
+    told = firms["technology_firm"]
+    near = SimpleNamespace(cost=100.0, value=0.3, low=-0.001, high=0.6)
+    found = SimpleNamespace(**vars(told) | {"payback": near})
+    assert "of cost: 0.00 to 0.60)" in say.payback(found, "EUR")
+    rows = told.effects.assign(value=-0.3, low=-9.0, high=8.0)
+    moved = say.revenue(SimpleNamespace(**vars(told) | {"effects": rows}), "EUR")
+    assert "moved as much as of customers held out of it" in moved
+    assert "EUR 0" not in moved
+    assert figures._written(-0.04, "products") == "0.0"
+    assert figures._written(-0.4, "revenue") == "0"
+
+
+def test_a_loss_to_come_is_shown_as_a_loss(firms):
+    found = firms["software_firm"]
+    row = found.threats.query("threat == 'lapsing'").iloc[0]
+    assert row["size"] > 0
+    shown = say.points(-row["size"])
+    line = next(each for each in tables.threats(found).html.split("<tr") if "Losses still to come" in each)
+    assert shown in line
+    assert "+" not in line
+
+
+def test_the_picture_says_why_its_ends_differ_from_its_title(firms):
+    assert "counts each territory alike, the lines each customer" in captions.note(firms["software_firm"])
+    assert "alike" not in captions.note(firms["technology_firm"])
+
+
+def test_another_size_of_the_catalogue_is_explained_where_it_is_shown(firms):
+    assert tables.PARTS_DIFFER in tables.threats(firms["software_firm"]).html
+    assert tables.PARTS_DIFFER not in tables.threats(firms["technology_firm"]).html
+
+
+def test_what_drift_back_leaves_leads(firms):
+    back = threats.Regression(0.4, 0.2, 0.3, 0.5, 0.05, "earlier", "2023Q1", "2023Q4", 0.17, True, ("worst fifth",))
+    told = vars(firms["technology_firm"]) | {"regression": back, "against": "others", "alone": True}
+    found = SimpleNamespace(**told | {"verdict": verdict.Verdict(DESCRIPTIVE, ("chosen_low",))})
+    left = f"{100 * (0.17 - back.expected):+.1f}"
+    assert say.short(found).startswith("Less what was to be expected of customers chosen as they were")
+    assert f"moved by {left} points (by +17.0 with it)" in say.short(found)
+    assert say.short(found).endswith("descriptive, no proof.")
+    assert f"{left} points beside the drift back" in captions.events(found)
+    told = say.happened(found)
+    assert told.index(say.regression(found)) < told.index(say.compared(found))
+    held = SimpleNamespace(**vars(found) | {"against": "held_out"})
+    assert say.short(held) == f"{say.compared(held, named=True).removesuffix('.')}: descriptive, no proof."
+    assert say.regression(held) not in say.happened(held)
+
+
+def test_a_page_says_what_is_not_examined_without_its_name_twice():
+    reason = "'Early' starts outside the data. It starts on 2021-05-01."
+    assert say.not_examined({"Early": reason}) == [
+        "Early is not examined: it starts outside the data. It starts on 1 May 2021."
+    ]
+    one = SimpleNamespace(fault="1 customers are told both as held out and as taking part", assigned_by="territory",
+                          name="Twice", alone=True)  # fmt: skip
+    assert "no hold-out: 1 customer is told both" in say.refused(one)
 
 
 # the shipped baskets: what no programme at all would have claimed
@@ -373,7 +435,7 @@ def test_what_cannot_be_measured_is_refused_with_its_reason(tmp_path, rows, mess
     with pytest.raises(DataError, match=message):
         enrolled.programme(book)
     assert programmes.examined(book) is None
-    assert say.not_examined({"Calls": programmes.refusal(book)})[0].startswith("Calls is not examined. 'Calls'")
+    assert say.not_examined({"Calls": programmes.refusal(book)})[0].startswith("Calls is not examined: it ")
 
 
 def test_no_complete_quarter_after(tmp_path):
@@ -416,7 +478,69 @@ def test_different_starts_are_each_compared_with_those_never_in_it(tmp_path):
     assert found.waves.value == pytest.approx(8 / 29)
     assert found.effects.empty
     assert found.verdict == verdict.Verdict(SUGGESTIVE, ("few_quarters_before",))
+    assert "on average over the quarters since each start" in say.compared(found).lower()
     assert "moved by 27.6 points more" in say.compared(found)
+    assert "enter: 12 of 12 in it and 12 of 12 held out." in say.entered(found)
+
+
+def waves(draw, treated, against, size=20, shock=0.04):
+    """Units of many sizes that move by themselves, in two waves; no effect at all."""
+    units, quarters = treated + against, 9
+    sizes = np.maximum(3, (size * draw.lognormal(0, 0.6, units)).astype(int))
+    unit = np.repeat(np.arange(units), sizes)
+    steps = np.cumsum(draw.normal(0, shock / 2, (units, quarters)), axis=1)
+    alone = np.cumsum(draw.normal(0, 0.06, (len(unit), quarters)), axis=1)
+    degree = draw.beta(2, 4, len(unit))[:, None] + alone + steps[unit]
+    arm = (unit >= treated).astype(int)
+    start = np.where(unit < treated, np.where(unit % 2, 5, 7), 5)
+    panel = SimpleNamespace(degree=degree, unit=unit, side=lambda which: arm == enrolled.ARMS.index(which))
+    members = pd.DataFrame({"arm": np.array(enrolled.ARMS)[arm], "start_quarter": start})
+    quarters = tuple(SimpleNamespace(index=each) for each in range(quarters))
+    told = {"name": "Push", "assigned_by": "territory", "held_out": int(arm.sum())}
+    return panel, SimpleNamespace(members=members, quarters=quarters, **told)
+
+
+def test_chance_is_seldom_called_an_effect_of_starts_in_waves():
+    if not staggered.installed():
+        pytest.skip("needs the extra: pip install 'kpilib[did]'")
+    draw = np.random.default_rng(11)
+    found = [staggered.effect(*waves(draw, 6, 6)) for _ in range(300)]
+    assert 0.02 <= np.mean([each.clear for each in found]) <= 0.07  # 1.96 standard errors: a tenth
+    panel, programme = waves(draw, 6, 6)
+    error = staggered.overall(staggered._of_units(panel, programme, np.ones(len(panel.unit), bool)))[1]
+    one = staggered.effect(panel, programme)
+    assert one.high - one.value == pytest.approx(stats.t.ppf(0.975, 5) * error)
+    assert (one.units_treated, one.units_against) == (6, 6)
+
+
+@pytest.mark.parametrize(("treated", "against"), [(3, 3), (4, 10), (10, 4)])
+def test_waves_of_few_units_have_no_effect(treated, against):
+    with pytest.raises(DataError, match=r"Counted by territory.*5 on each side is the least"):
+        staggered.effect(*waves(np.random.default_rng(1), treated, against))
+
+
+def test_waves_of_few_customers_or_of_mixed_units_have_no_effect():
+    panel, programme = waves(np.random.default_rng(1), 6, 6)
+    with pytest.raises(DataError, match=r"Counted by customer, .*1000 on each side is the least"):
+        staggered.effect(panel, programme, 1000)
+    programme.members.loc[0, "start_quarter"] += 1
+    with pytest.raises(DataError, match="in different quarters for customers of one territory"):
+        staggered.effect(panel, programme)
+
+
+def test_a_controlled_programme_of_several_starts_is_not_said_to_need_a_comparison(tmp_path, monkeypatch):
+    """The word stands beside the reason for no payback: they must not contradict each other."""
+    monkeypatch.setattr(staggered, "installed", lambda: True)
+    monkeypatch.setattr(staggered, "overall", lambda rows: (0.2, 0.01))
+    monkeypatch.setattr(verdict, "of", lambda *_, **__: verdict.Verdict(CONTROLLED, ()))
+    rows = enrolled_rows()
+    rows[1:6] = [f"A{n},2024-04-15,no," for n in range(5)]
+    found = programmes.examined(small(tmp_path, rows))
+    assert found.waves.clear
+    assert found.payback is None
+    assert say.payback(found) == "No payback is worked out: its starts lie in different quarters."
+    assert "raised penetration of those in it by 20.0 points" in say.compared(found)
+    assert say.compared(found).startswith("On average over the quarters since each start, ")
 
 
 def test_another_programme_on_one_side_takes_the_verdict_down(tmp_path):
@@ -690,7 +814,13 @@ def _effect(draw, measure, reading):
     value, half = draw(number), draw(st.sampled_from([None, 0.001, 0.05, 0.3]))
     limits = (None, None) if half is None else (value - half, value + half)
     told = {"measure": measure, "reading": reading, "value": value, "low": limits[0], "high": limits[1]}
-    return told | {"units_treated": 5, "units_against": 6, "method": "means of territory, Welch"}
+    return told | {
+        "units_treated": 5,
+        "units_against": 6,
+        "n_treated": 50,
+        "n_against": 40,
+        "method": "means of territory, Welch",
+    }
 
 
 @settings(max_examples=100, deadline=None)
@@ -735,8 +865,10 @@ def test_every_threat_is_told_with_its_size(threat, size, n, there):
     told = say.threat(row)
     assert told.endswith(".")
     assert not say.CAUSAL.search(told)
-    if threat in ("market", "attrition", "lapsing"):
+    if threat in ("market", "attrition"):
         assert say.points(size) in told
+    if threat == "lapsing":
+        assert f"overdue: {say.points(abs(size)).lstrip('+')} points may still be lost" in told
 
 
 def test_a_distance_is_told_as_one_and_grounds_as_stated():

@@ -29,7 +29,11 @@ def events(found: Any, measure: str = "degree") -> str:
         return f"Customers in {it} did not clearly move otherwise than {them}"
     if found.verdict.word == say.CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"{upper(it)} {verb} penetration, by {_points(row['value'])}"
+        return f"{upper(it)} {verb} penetration of those in it, by {_points(row['value'])}"
+    if say.drifted(found):
+        back = found.regression
+        left = f"{points(back.adjusted)} points beside the drift back to the average"
+        return f"Customers in {it} moved by {left}: {found.verdict.word}, no proof"
     more = "more" if row["value"] > 0 else "less"
     return f"Customers in {it} moved {_points(row['value'])} {more} than {them}: {found.verdict.word}, no proof"
 
@@ -47,6 +51,9 @@ def note(found: Any) -> str:
         who.append(f"{row['n_against']:,} held out")
     drawn = f"drawn by {spaced(found.assigned_by)}" if found.held_out else "nobody held out"
     bars = f"Bars: 95% intervals; counted both in the quarter and in {quarter(found.before)}."
+    if "Welch" in row.get("method", ""):
+        each = spaced(found.assigned_by)
+        bars += f" The difference counts each {each} alike, the lines each customer, so they need not agree."
     return f"{upper(name(found.name, most=48))}: {', '.join(who)}, {drawn}. {bars}"
 
 

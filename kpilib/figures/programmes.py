@@ -93,5 +93,6 @@ def _tick(value: float, measure: str) -> str:
 def _written(value: float, measure: str) -> str:
     if measure == "degree":
         return points(value)
+    value = round(value, 1 if measure == "products" else 0) + 0.0  # what rounds away has no sign
     sign = "+" if value > 0 else ""
-    return f"{sign}{value:.1f}".replace("-", "−") if measure == "products" else sign + compact(round(value))
+    return f"{sign}{value:.1f}".replace("-", "−") if measure == "products" else sign + compact(value)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.engagement import Engagement, Evidence, Facts
-from kpilib.errors import DataError, listed
+from kpilib.errors import DataError
 
 
 def refuse_other(before: Book, after: Book) -> None:
@@ -37,7 +37,7 @@ def refuse_other(before: Book, after: Book) -> None:
     }
     told = [f"{what}: {one} before, {other} after" for what, (one, other) in plain.items() if one != other]
     told += [
-        f"{what}: {listed(different, most=3)}".replace("'", "")
+        f"{what}: {_some(different)}"
         for what, different in {
             "other look-back of": _apart(was.lookback_by_product, now.lookback_by_product),
             "another catalogue": _apart(*(_on_sale(each, was.data_to) for each in (before, after))),
@@ -55,6 +55,10 @@ def refuse_other(before: Book, after: Book) -> None:
             "; ".join(told) + ".",
             "Measure both with the same base, look-back, catalogue, eligibility and evidence.",
         )
+
+
+def _some(words: Sequence[str], most: int = 3) -> str:
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _apart(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

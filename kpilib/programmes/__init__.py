@@ -83,7 +83,9 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
     if refused is not None:
         alone, found = verdict.APART_IN_TIME, found.assign(held_off=False)
     judged = verdict.of(against if refused is None else None, checked, found, alone, _few_units(programme, effects))
-    earned, no_payback = payback.of(book, programme, panel, judged) if waves is None else (None, payback.NOT_CONTROLLED)
+    earned, no_payback = payback.of(book, programme, panel, judged)
+    if waves is not None and judged.word == verdict.CONTROLLED:
+        earned, no_payback = None, staggered.SEVERAL_STARTS
     return Examined(
         name=programme.name,
         alone=len(names(book)) == 1,
@@ -184,7 +186,7 @@ def _effects(
         return *nothing, None, None
     try:
         if programme.staggered and staggered.installed() and against == HELD_OUT:
-            return *nothing, staggered.effect(panel, programme), None
+            return *nothing, staggered.effect(panel, programme, fewest), None
         effect.refuse_staggered(programme)
     except DataError as reason:
         return *nothing, None, str(reason)

@@ -242,7 +242,7 @@ def _refuse_outside(book: Book, name: str, first: date, last: date) -> None:
         raise DataError(
             f"{name!r} starts outside the data.",
             f"It starts on {first if first < opens else last}; the data cover {opens} to {closes}.",
-            "Correct its start, or widen data_from and data_to.",
+            "Correct its start, or give data of that time.",
         )
 
 

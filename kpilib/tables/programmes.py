@@ -7,8 +7,13 @@ from typing import Any
 from kpilib.captions.programmes import SIDES
 from kpilib.tables import Column, Html, show, text
 from kpilib.wording import programmes as say
+from kpilib.wording import said
 from kpilib.written import MINUS, NOTHING, count, missing, money, name, per_cent, points, rounds_away, upper
 
+PARTS_DIFFER = (
+    "Where a change is split into its parts, what is on offer is reckoned at the middle of both quarters, here beside "
+    "the products on sale both times: the two sizes can differ."
+)
 READINGS = {"at_end": "last quarter", "on_average": "average of the quarters after"}
 MEASURES = {"degree": "Penetration, points", "products": "Products per customer", "revenue": "Revenue a quarter"}
 
@@ -57,7 +62,7 @@ def threats(found: Any) -> Html:
     table = found.threats.assign(
         what=[say.THREATS[row["threat"]] for row in rows],
         means=[say.threat(row, found.regression) for row in rows],
-        shown=[points(row["size"]) if say.of_penetration(row) else NOTHING for row in rows],
+        shown=[points(_signed(row)) if say.of_penetration(row) else NOTHING for row in rows],
         stands=[_stands(row) for row in rows],
     )
     return show(table, [
@@ -65,7 +70,18 @@ def threats(found: Any) -> Html:
         Column("shown", "Size, points", str),
         text("means", "What it means"),
         text("stands", "In the comparison"),
-    ], f"{upper(name(found.name, most=48))}: what else could explain it", [say.judged(found)])  # fmt: skip
+    ], f"{upper(name(found.name, most=48))}: what else could explain it", said(say.judged(found), _beside_the_parts(rows)))  # fmt: skip
+
+
+def _signed(row: dict[str, Any]) -> float:
+    """Give what may still be lost as a loss."""
+    return -row["size"] if row["threat"] == "lapsing" else row["size"]
+
+
+def _beside_the_parts(rows: list[dict[str, Any]]) -> str | None:
+    """Say why the size of another catalogue is not the one that a change is split into."""
+    there = any(row["threat"] == "catalogue" and row["found"] for row in rows)
+    return PARTS_DIFFER if there else None
 
 
 def _stands(row: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ from kpilib.written import (
 )
 
 CONTROLLED, SUGGESTIVE, DESCRIPTIVE = "controlled", "suggestive", "descriptive"
+ONE = {"are": "is", "have": "has"}
 THE_ONE = "the programme"
 APART = {"held_out": "held out of", "others": "not in"}
 CAUSAL = re.compile(  # words that say a programme did something
@@ -66,7 +67,9 @@ NO_PAYBACK = {
     "not_controlled": "No payback{of} is worked out: that needs a controlled comparison.",
     "no_margins": "No payback{of} is worked out: the catalogue tells no margins.",
     "no_cost": "No payback{of} is worked out: no cost is told.",
+    "several_starts": "No payback{of} is worked out: its starts lie in different quarters.",
 }
+AVERAGED = "on average over the quarters since each start"
 HEAVY_TAILS = "A few large customers can carry such a figure: read it with care."
 
 
@@ -76,12 +79,23 @@ def answer(found: Any, currency: str | None = None) -> list[str]:
 
 
 def happened(found: Any) -> list[str]:
-    """Say what happened to those in the programme, and to those it is compared with; the verdict stands elsewhere."""
-    return said(stands(found), beside(found), compared(found), width(found), refused(found))
+    """Say what happened to those in the programme, and to those it is compared with; the verdict stands elsewhere.
+
+    Where they were bound to drift back to the average and no hold-out takes that out, it comes before the comparison.
+    """
+    first = regression(found) if drifted(found) else None
+    return said(stands(found), first, beside(found), compared(found), width(found), entered(found), refused(found))
 
 
 def short(found: Any) -> str:
-    """Answer in one sentence that names the programme: the difference, or else the verdict."""
+    """Answer in one sentence that names the programme: what drift back leaves, the difference, or else the verdict."""
+    if drifted(found):
+        back = found.regression
+        whole = points(back.expected + back.adjusted)
+        return (
+            f"Less what was to be expected of customers chosen as they were, customers in {called(found, named=True)} "
+            f"moved by {points(back.adjusted)} points (by {whole} with it): {found.verdict.word}, no proof."
+        )
     told, word = compared(found, named=True), found.verdict.word
     if told and word != CONTROLLED and clear(effect_of(found, "degree", "at_end")):
         return f"{told.removesuffix('.')}: {word}, no proof."
@@ -102,10 +116,25 @@ def not_examined(reasons: Mapping[str, str | None]) -> list[str]:
     ['No programme is examined: the client tells of none.']
     >>> not_examined({"Calls": None, "Visits": "It has no complete quarter after its start."})
     ['Visits is not examined. It has no complete quarter after its start.']
+    >>> not_examined({"Early": "'Early' starts outside the data."})
+    ['Early is not examined: it starts outside the data.']
     """
     if not reasons:
         return ["No programme is examined: the client tells of none."]
-    return [f"{upper(_named(each))} is not examined. {reason}" for each, reason in reasons.items() if reason]
+    told = []
+    for each, reason in reasons.items():
+        if reason:
+            own = _as_said(reason).removeprefix(f"{each!r} ")
+            told.append(
+                f"{upper(_named(each))} is not examined{': it ' if reason.startswith(f'{each!r} ') else '. '}{own}"
+            )
+    return told
+
+
+def drifted(found: Any) -> bool:
+    """Tell whether drift back to the average was found, its size is known, and no hold-out takes it out."""
+    back = found.regression
+    return bool(back is not None and back.flagged and not missing(back.adjusted) and found.against != "held_out")
 
 
 def called(found: Any, named: bool = False) -> str:
@@ -148,18 +177,20 @@ def compared(found: Any, named: bool = False) -> str | None:
     if row is None or missing(row["value"]):
         return None
     interval, it = _interval(row), called(found, named)
+    average = f"{AVERAGED}, " if found.waves is not None else ""
     size = points(row["value"], " points")
-    shown = f"The difference is {size}" if it == THE_ONE else f"Customers in {it} moved by {size} against {them(found)}"
+    shown = f"the difference is {size}" if it == THE_ONE else f"customers in {it} moved by {size} against {them(found)}"
+    shown = upper(average + shown)
     if missing(row["low"]):
         return f"{shown}; too little is known for an interval."
     if not clear(row):
         return f"{shown} {interval}, which may be chance."
+    size = _size(row["value"])
     if found.verdict.word == CONTROLLED:
         verb = "raised" if row["value"] > 0 else "lowered"
-        return f"{upper(it)} {verb} penetration by {_size(row['value'])} points {interval}."
+        return upper(f"{average}{it} {verb} penetration of those in it by {size} points {interval}.")
     more = "more" if row["value"] > 0 else "less"
-    size = _size(row["value"])
-    return f"Customers in {it} moved by {size} points {more} than {them(found)} {interval}."
+    return upper(f"{average}customers in {it} moved by {size} points {more} than {them(found)} {interval}.")
 
 
 def width(found: Any) -> str | None:
@@ -178,12 +209,26 @@ def width(found: Any) -> str | None:
     return f"{drawn}, and each counts alike, whatever its size: the interval is {wide} points wide."
 
 
+def entered(found: Any) -> str | None:
+    """Say, of starts in several quarters, who is compared and with whom."""
+    row = found.waves
+    if row is None:
+        return None
+    alike = "" if found.assigned_by == "customer" else f"; each {spaced(found.assigned_by)} counts alike"
+    return (
+        f"Starts{_of(found)} lie in different quarters, and each is compared with those held out. Only customers "
+        f"counted in every quarter enter: {count(row.n_treated)} of {count(found.treated)} in it and "
+        f"{count(row.n_against)} of {count(found.held_out)} held out{alike}."
+    )
+
+
 def refused(found: Any) -> str | None:
     """Say why there is no comparison, where one was to be expected."""
     if found.fault:
-        fault = found.fault.replace(found.assigned_by, spaced(found.assigned_by))
+        fault = _as_said(found.fault).replace(found.assigned_by, spaced(found.assigned_by))
+        fault = re.sub(r"\b1 customers (are|have)\b", lambda each: f"1 customer {ONE[each[1]]}", fault)
         return f"What was held out{_of(found)} is no hold-out: {fault}."
-    return found.refused
+    return found.refused and _as_said(found.refused.replace(repr(found.name), _named(found.name)))
 
 
 def judged(found: Any, named: bool = False) -> str:
@@ -198,6 +243,8 @@ def revenue(found: Any, currency: str | None = None) -> str | None:
         return None
     size, more = money(abs(row["value"]), currency, places=0), "more" if row["value"] > 0 else "less"
     told = f"Revenue a quarter per customer in {called(found)} moved by {size} {more} than of {them(found)}"
+    if float(f"{row['value']:.0f}") == 0:
+        told = f"Revenue a quarter per customer in {called(found)} moved as much as of {them(found)}"
     if missing(row["low"]):
         return f"{told}; too little is known for an interval."
     clearly = "a clear difference" if clear(row) else "which may be chance"
@@ -212,14 +259,15 @@ def payback(found: Any, currency: str | None = None) -> str:
         return NO_PAYBACK[found.no_payback or "not_controlled"].format(of=_of(found))
     unit = name(currency, 12) if currency else "unit"
     cost = f"{upper(called(found))} cost {money(paid.cost, currency, places=0)}"
-    spread = (
-        ""
-        if missing(paid.low)
-        else f" (95% interval {paid.low:,.2f} to {paid.high:,.2f})".replace("-", "\N{MINUS SIGN}")
-    )
-    each = f"{paid.value:,.2f}".replace("-", "\N{MINUS SIGN}")
-    if missing(paid.low) or paid.low <= 0 <= paid.high:
-        return f"{cost}. Margin for each {unit} of cost is {each}{spread}, which may be chance: no payback is shown."
+    if missing(paid.low):
+        return f"{cost}. Too little is known of the margin for an interval: no payback is shown."
+    low, high, each = (_ratio(number) for number in (paid.low, paid.high, paid.value))
+    if paid.low <= 0 <= paid.high:
+        return (
+            f"{cost}. What it changed in margin may be chance (95% interval for each {unit} of cost: {low} to {high}): "
+            "no payback is shown."
+        )
+    spread = f" (95% interval {low} to {high})"
     if paid.value < 0:
         return f"{cost}, and margin fell by more than chance: {each} for each {unit} of cost{spread}."
     return f"{cost} and earned {each} of margin for each {unit} of it{spread}."
@@ -308,7 +356,7 @@ def threat(row: Row, back: Any = None) -> str:
         else f"Just before the start both sides were as alike as a draw makes them, in {spaced(detail)}.",
         "one_sided": f"Every {spaced(detail)} lies wholly on one side: this was not drawn as told.",
         "overlap": f"{who} in the programme were in {name(detail or 'another', most=48)} as well{_too(row, beyond)}.",
-        "lapsing": f"{who} in the programme have products that are overdue: {points(size)} points may still be lost.",
+        "lapsing": f"{who} in the programme have products that are overdue: {_size(size)} points may still be lost.",
     }  # fmt: skip
     return sentences[row["threat"]]
 
@@ -354,6 +402,11 @@ def _size(difference: float) -> str:
     return points(abs(difference)).lstrip("+")
 
 
+def _ratio(number: float) -> str:
+    """Write an amount for each unit of cost; what rounds away has no sign."""
+    return f"{round(number, 2) + 0.0:,.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _side(moved: pd.DataFrame, side: str) -> Row | None:
     rows = moved[moved["side"] == side]
     return None if rows.empty else rows.iloc[0].to_dict()
@@ -375,6 +428,12 @@ def _of(found: Any, named: bool = False, word: str = "of") -> str:
     """Say of which programme, where that is not clear."""
     it = called(found, named)
     return "" if it == THE_ONE else f" {word} {it}"
+
+
+def _as_said(reason: str) -> str:
+    """Write the days and quarters of a reason as people say them."""
+    reason = re.sub(r"\b\d{4}-\d{2}-\d{2}\b", lambda found: day(found[0]), reason)
+    return re.sub(r"'?\b(\d{4}Q[1-4])\b'?", lambda found: quarter(found[1]), reason)
 
 
 def _whole(reasons: tuple[str, ...]) -> str:
