@@ -65,12 +65,13 @@ def threats(found: Any) -> Html:
         shown=[points(_signed(row)) if say.of_penetration(row) else NOTHING for row in rows],
         stands=[_stands(row) for row in rows],
     )
+    notes = said(say.judged(found), _beside_the_parts(rows))
     return show(table, [
         text("what", "Explanation"),
         Column("shown", "Size, points", str),
         text("means", "What it means"),
         text("stands", "In the comparison"),
-    ], f"{upper(name(found.name, most=48))}: what else could explain it", said(say.judged(found), _beside_the_parts(rows)))  # fmt: skip
+    ], f"{upper(name(found.name, most=48))}: what else could explain it", notes)  # fmt: skip
 
 
 def _signed(row: dict[str, Any]) -> float:
