@@ -373,7 +373,7 @@ def _drift(size: float, back: Any) -> str:
         return f"For their distance from the average alone, {points(size)} points were to be expected."
     apart = back.all - back.chosen
     where = "as high as" if rounds_away(apart) else f"{_size(apart)} points {'below' if apart > 0 else 'above'}"
-    stated = f" (chosen on: {several(back.chosen_on, 2)})" if back.chosen_on else ""
+    stated = f" (chosen on: {_as_said(several(back.chosen_on, 2))})" if back.chosen_on else ""
     return (
         f"The customers chosen{stated} lay {where} all customers before the start; for that alone, {points(size)} "
         "points were to be expected."
