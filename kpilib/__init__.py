@@ -11,7 +11,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
     measures.ratios  measures.degree  measures.change
     measures.attach  measures.offers  measures.bands
-    measures.headline  measures.moves  measures.splits
+    measures.headline  measures.moves  measures.splits  measures.basis
     revenue.periods  revenue.cohort  revenue.balance                     what existing accounts bring
     revenue.groups  revenue.levels  revenue.wallet
     revenue.association  revenue
