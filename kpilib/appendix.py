@@ -22,7 +22,7 @@ class Told:
     """A card and what it says of one client.
 
     ``sentences`` tell the figure, ``parts`` what belongs to it (name, value as written), ``answers``
-    the diagnostic questions with their answers (None where only people can answer).
+    the diagnostic questions with their answers (None where only people can answer), ``currency`` what money is in.
     """
 
     card: Card
@@ -30,6 +30,7 @@ class Told:
     sentences: tuple[str, ...]
     parts: tuple[tuple[str, str], ...]
     answers: tuple[tuple[str, str | None], ...]
+    currency: str | None = None
 
 
 def tell(card: Card, book: Book | None = None, quarter: str | None = None) -> Told:
@@ -55,14 +56,15 @@ def text(kpi: str, book: Book | None = None, quarter: str | None = None) -> str:
 
 def _told(card: Card, book: Book, quarter: str, answer: Callable[[str], str]) -> Told:
     found = figures_of.figure(book, card.id, quarter)
-    sentences = say.figure(found, card) if found else []
+    currency = book.engagement.currency
+    sentences = say.figure(found, card, currency) if found else []
     if found is not None and found.bands is not None:
         sentences.append(say.in_bands(found.bands))
     if found is not None and found.value is not None and card.bands:
         sentences.append(_read(card, book, quarter, found.value))
-    parts = say.parts(found, card.unit) if found else []
+    parts = say.parts(found, card.unit, currency) if found else []
     answers = ((each.question, each.answered_by and answer(each.answered_by)) for each in card.diagnostic_questions)
-    return Told(card, found, tuple(sentences), tuple(parts), tuple(answers))
+    return Told(card, found, tuple(sentences), tuple(parts), tuple(answers), currency)
 
 
 def _read(card: Card, book: Book, quarter: str, value: float) -> str:

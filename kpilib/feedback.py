@@ -111,7 +111,8 @@ def by_subject(book: Book, quarter: str, of: str = "product_id") -> pd.DataFrame
         book,
         f"""
         SELECT coalesce(f.subject, {queries.literal(NOT_GIVEN)}) AS "group", f.score, count(*) AS accounts
-        FROM ({_latest(at, of)}) f JOIN ({queries.base(book, [at.index])}) c USING (account_id) GROUP BY ALL
+        FROM ({queries.latest_answers(at, of)}) f JOIN ({queries.base(book, [at.index])}) c USING (account_id)
+        GROUP BY ALL
         """,
         order=["group", "score"],
     )
@@ -194,18 +195,6 @@ def band_actions(book: Book, quarter: str) -> pd.DataFrame:
     return listed.assign(action=listed["band"].map(action).astype("object"))[["action", *_LISTED, *_ASKED]]
 
 
-def _latest(at: Moment, of: str | None = None) -> str:
-    """Write the query for the latest answers in the window: one row per account and subject."""
-    subject = f"{queries.quoted(of)} AS subject" if of else "NULL AS subject"
-    return f"""
-        SELECT account_id, subject, (sum(score) / count(*))::DOUBLE AS score FROM (
-            SELECT account_id, {subject}, day, score FROM feedback
-            WHERE day BETWEEN DATE '{at.window_start}' AND DATE '{at.as_of}'
-            QUALIFY day = max(day) OVER (PARTITION BY account_id, subject)
-        ) GROUP BY account_id, subject
-    """
-
-
 def _answers(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame:
     """Count the accounts of the base by what they have and what they said; no score, no answer."""
     at = queries.moment(book, quarter)
@@ -215,7 +204,7 @@ def _answers(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame:
         f"""
         SELECT {queries.listed_columns(keys, "c")} f.score, count(*) AS accounts
         FROM ({queries.base(book, [at.index], by, bands.rules(book.engagement))}) c
-        LEFT JOIN ({_latest(at)}) f USING (account_id) GROUP BY ALL
+        LEFT JOIN ({queries.latest_answers(at)}) f USING (account_id) GROUP BY ALL
         """,
         order=[*keys, "score"],
     )

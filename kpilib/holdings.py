@@ -44,7 +44,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
     portfolio.db.execute(
         f"""copy (select account_id, product_id, ({_months(portfolio)} // 3)::integer as quarter,
                          sum(lines)::bigint as lines, sum(quantity)::decimal(38, 4) as quantity,
-                         sum(revenue)::decimal(38, 4) as revenue, count_if(bought)::integer as days,
+                         sum(revenue)::decimal(38, 4) as revenue, coalesce(count_if(bought), 0)::integer as days,
                          min(day) filter (bought) as first_day, max(day) filter (bought) as last_day
                   from by_day group by all order by account_id, product_id nulls last, quarter)
             to {literal(path)} (format parquet)"""

@@ -7,7 +7,8 @@ below. What a check needs and the engagement does not have is named in ``lacks``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from math import sqrt
 from typing import Any
 
@@ -17,7 +18,7 @@ from scipy.special import bdtrc, stdtrit
 
 from kpilib import feedback, offered, revenue, targets
 from kpilib.book import Book
-from kpilib.engagement import Target
+from kpilib.engagement import Feedback, Target
 from kpilib.measures import change, counts, degree, queries, uncertainty
 from kpilib.measures.queries import Moment
 from kpilib.measures.uncertainty import Estimate
@@ -159,13 +160,15 @@ def feedback_heard(book: Book, quarter: str) -> Finding:
 def feedback_answered(book: Book, quarter: str) -> Finding:
     """Look whether unhappy customers heard from anybody: a low score, and no contact within 90 days after.
 
-    Low is 6 or less from 0 to 10, else the lower half of the scale. Only answers that lie 90 days back are judged. It
-    fires where clearly more than half of these accounts had no contact (binomial, one-sided 2.5 %).
+    Low is 6 or less from 0 to 10, else below the middle of the scale, which is neither low nor high. Only answers that
+    lie 90 days back are judged. It fires where clearly more than half of these accounts had no contact (binomial,
+    one-sided 2.5 %).
     """
     lacks = tuple(each for each in ("feedback", "interactions") if not book.has(each))
     if lacks:
         return Finding("feedback unused", None, unit="share", lacks=lacks)
-    return left_alone(*_unhappy(book, queries.moment(book, quarter)), book.engagement.minimum_cell)
+    found = left_alone(*_unhappy(book, queries.moment(book, quarter)), book.engagement.minimum_cell)
+    return replace(found, figures=found.figures | {"low": low_score(book.engagement.feedback)})
 
 
 def left_alone(unhappy: int, alone: int, smallest: int = 5) -> Finding:
@@ -196,8 +199,9 @@ def growth(moves: pd.DataFrame | None) -> list[Finding]:
 def revenue_by_new(book: Book, quarter: str) -> Finding:
     """Look whether new accounts carry the growth of revenue, over the longest comparison the data carry.
 
-    Fires where revenue grew although the accounts of the earlier period bring clearly less (their net retention lies
-    below 1 with its whole interval), by a hundredth or more.
+    Fires where revenue grew although the accounts of the earlier period bring less, by a hundredth or more. All their
+    revenue is counted, so that they bring less is so and no estimate; whether the next year would be alike is another
+    question, and the interval of their net retention (``low``, ``high``) stands beside it.
     """
     name, about = "growth by new accounts", "revenue"
     if not book.has("holdings"):
@@ -210,7 +214,8 @@ def revenue_by_new(book: Book, quarter: str) -> Finding:
     total, existing = amounts["later"] - amounts["earlier"], kept["after"] - kept["before"]
     n, size = int(kept["n"]), float(kept[revenue.GROWTH])
     told = {"total": total, "existing": existing, "currency": book.engagement.currency}
-    fires = total > 0 and size <= -POINT and kept["high"] < 1 and n >= ENOUGH
+    told |= {each: kept[each] for each in ("net_revenue_retention", "low", "high")}
+    fires = total > 0 and size <= -POINT and n >= ENOUGH
     return Finding(name, bool(fires), about, size, "share", n, figures=told)
 
 
@@ -503,14 +508,15 @@ def _of_tenure(years: Any, part: pd.DataFrame, book: Book) -> dict[str, Any]:
 
 def _unhappy(book: Book, at: Moment) -> tuple[int, int]:
     """Count accounts with a low answer long enough ago, and those nobody was in contact with after it."""
-    low = _low(book)
+    limit, itself = low_score(book.engagement.feedback)
+    low = f"score {'<=' if itself else '<'} {limit}"
     found = queries.fetch(
         book,
         f"""
         WITH low AS (
             SELECT account_id, max(day) AS day
             FROM feedback JOIN ({queries.base(book, [at.index])}) c USING (account_id)
-            WHERE score <= {low} AND day BETWEEN DATE '{at.window_start}' AND DATE '{at.as_of}' - {ANSWERED_WITHIN}
+            WHERE {low} AND day BETWEEN DATE '{at.window_start}' AND DATE '{at.as_of}' - {ANSWERED_WITHIN}
             GROUP BY account_id
         )
         SELECT count(*) AS unhappy, count(*) FILTER (NOT EXISTS (
@@ -522,6 +528,13 @@ def _unhappy(book: Book, at: Moment) -> tuple[int, int]:
     return int(found["unhappy"].iloc[0]), int(found["alone"].iloc[0])
 
 
-def _low(book: Book) -> str:
-    scale = book.engagement.feedback.scale if book.engagement.feedback else feedback.NPS_SCALE
-    return str(feedback.DETRACTORS) if scale == feedback.NPS_SCALE else str((scale[0] + scale[1]) / 2)
+def low_score(told: Feedback | None) -> tuple[Decimal, bool]:
+    """Say up to where a score is low, and whether the limit itself is.
+
+    Example
+    -------
+    >>> low_score(None)
+    (Decimal('6'), True)
+    """
+    scale = told.scale if told else feedback.NPS_SCALE
+    return (Decimal(feedback.DETRACTORS), True) if scale == feedback.NPS_SCALE else ((scale[0] + scale[1]) / 2, False)

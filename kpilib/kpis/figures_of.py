@@ -15,8 +15,9 @@ import pandas as pd
 from kpilib import feedback, offered, peers, penetration, revenue, whitespace
 from kpilib.book import Book
 from kpilib.kpis import library
+from kpilib.measures import change as changes
+from kpilib.measures import counts, queries
 from kpilib.measures import degree as degrees
-from kpilib.measures import queries
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,13 @@ def multi_product(book: Book, quarter: str) -> Figure:
     before = penetration.previous(book, quarter)
     curve = penetration.curve(book, quarter, before).set_index("k")
     two = curve.loc[2]
-    change = two["share"] - two["share_before"] if before else None
-    parts = tuple((f"{k} or more", curve["share"].get(k, 0.0)) for k in (1, 3, 4, 6, 8))
-    return Figure(
-        "multi_product_share", quarter, two["share"], int(two["n"]), change=change, against=before, parts=parts
-    )
+    moved: tuple[float | None, ...] = (None, None, None)
+    if before:
+        found = changes.share_with(counts.transitions(book, before, quarter), 2)
+        moved = (two["share"] - two["share_before"], found.low, found.high)
+    on_sale = degrees.products_on_sale(book, quarter)
+    parts = tuple((f"{k} or more", curve["share"].get(k, 0.0)) for k in (1, 3, 4, 6, 8) if k <= on_sale)
+    return Figure("multi_product_share", quarter, two["share"], int(two["n"]), *moved, before, parts)
 
 
 def products_per_account(book: Book, quarter: str) -> Figure:
@@ -185,6 +188,8 @@ def share_of_wallet(book: Book, quarter: str) -> Figure:
     if label not in revenue.covered(book)[3:]:
         return Figure(kpi, quarter, None, lacking="The data do not cover the twelve months that end with the quarter.")
     found = revenue.share_of_wallet(book, quarter)
+    if not found.n:
+        return Figure(kpi, quarter, None, lacking="No customer's spend is known on that day.")
     if found.n < book.engagement.minimum_cell:
         return Figure(kpi, quarter, None, lacking=_few(book))
     return Figure(kpi, quarter, found.value, found.n)

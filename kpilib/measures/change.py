@@ -111,6 +111,18 @@ def same_accounts(moves: pd.DataFrame) -> uncertainty.Estimate:
     return uncertainty.paired(before, after, both["accounts"].to_numpy(float))
 
 
+def share_with(moves: pd.DataFrame, k: int) -> uncertainty.Estimate:
+    """Estimate the change of the share of accounts with k products or more: linearised over all of either quarter.
+
+    Takes the rows of :func:`kpilib.measures.counts.transitions`.
+    """
+    ends = []
+    for when in ("earlier", "later"):
+        there = moves[f"in_{when}"].astype(float)
+        ends.append((there * (moves[f"held_{when}"] >= k), there))
+    return uncertainty.ratio_change(*ends, moves["accounts"].to_numpy(float))
+
+
 def against_plan(mean: float | None, target: float | None) -> Change:
     """Measure how far a mean degree lies above its target."""
     missing = mean is None or target is None

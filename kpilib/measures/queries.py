@@ -133,9 +133,32 @@ def per_product(book: Book, rows: str, tests: Mapping[str, str], by: str | None,
     )
 
 
+def count_if(test: str) -> str:
+    """Count where a test holds: five times as fast here as ``count(*) FILTER``.
+
+    DuckDB's ``count_if`` is null, not 0, where the test is null in every row.
+    """
+    return f"coalesce(count_if({test}), 0)"
+
+
 def count_bit(test: str, word: int, bit: int) -> str:
-    """Count by ``count_if``: five times as fast here as ``count(*) FILTER``."""
-    return f"coalesce(count_if(({test.replace('#', str(word))}) & {int(bit)} <> 0), 0)"
+    """Count where a bit is set."""
+    return count_if(f"({test.replace('#', str(word))}) & {int(bit)} <> 0")
+
+
+def latest_answers(at: Moment, of: str | None = None) -> str:
+    """Write the latest feedback in the window of an account, answers of one day averaged: how it stands at its end.
+
+    account_id, subject (the column ``of``, else null) and score: one row per account and subject.
+    """
+    subject = f"{quoted(of)} AS subject" if of else "NULL AS subject"
+    return f"""
+        SELECT account_id, subject, (sum(score) / count(*))::DOUBLE AS score FROM (
+            SELECT account_id, {subject}, day, score FROM feedback
+            WHERE day BETWEEN DATE '{at.window_start}' AND DATE '{at.as_of}'
+            QUALIFY day = max(day) OVER (PARTITION BY account_id, subject)
+        ) GROUP BY account_id, subject
+    """
 
 
 def bits(words: Iterable[int], word: str) -> str:

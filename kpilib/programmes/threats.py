@@ -277,7 +277,7 @@ def _catalogue(book: Book, programme: Programme, sound: bool) -> dict[str, Any] 
         WITH {queries.both_ends(book, first, last)}
         SELECT count(*) AS n, avg(l.held / l.possible - e.held / e.possible) AS actual,
                avg(CASE WHEN {common} > 0 THEN ({now} - {was}) / {common} ELSE 0 END) AS fixed,
-               count_if({" OR ".join(f"e.possible_{w} <> l.possible_{w}" for w in words)}) AS moved
+               {queries.count_if(" OR ".join(f"e.possible_{w} <> l.possible_{w}" for w in words))} AS moved
         FROM e JOIN l USING (account_id) WHERE e.possible > 0 AND l.possible > 0
         """,
     ).iloc[0]

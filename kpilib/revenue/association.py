@@ -37,7 +37,7 @@ class Impact:
     ``table``: one row per group, from few products to many: group, n (accounts active at the earlier quarter),
     retained (of them active again at the later one), account_retention (share), revenue_before and
     revenue_per_account (Decimal: mean revenue of the look-back at the earlier and at the later quarter over all n,
-    lost ones as 0), satisfaction (mean over accounts of their mean score in the later look-back; missing without
+    lost ones as 0), satisfaction (mean over accounts of their latest score in the later look-back; missing without
     feedback), answered (accounts it rests on), suppressed (bool: n is below the engagement's minimum_cell).
 
     ``direction`` says of each measure how it moves from few products to many: ``rises``, ``falls``, ``level``,
@@ -109,14 +109,11 @@ def _query(book: Book, before: Moment, after: Moment) -> str:
     scores, join = "NULL::DOUBLE AS satisfaction, NULL::BIGINT AS answered", ""
     if book.has("feedback"):
         scores = "sum(f.score) AS satisfaction, count(f.score) AS answered"
-        join = f"""LEFT JOIN (
-            SELECT account_id, avg(score)::DOUBLE AS score FROM feedback
-            WHERE day BETWEEN DATE '{after.window_start}' AND DATE '{after.as_of}' GROUP BY account_id
-        ) f USING (account_id)"""
+        join = f"LEFT JOIN ({queries.latest_answers(after)}) f USING (account_id)"
     return f"""
         WITH e AS ({queries.base(book, [before.index], None, bands.rules(book.engagement))}),
         l AS ({queries.positions(book, [after.index])})
-        SELECT e.rule, e.possible, e.held, count(*) AS accounts, count_if(l.active) AS retained,
+        SELECT e.rule, e.possible, e.held, count(*) AS accounts, {queries.count_if("l.active")} AS retained,
                sum(e.revenue_window) AS revenue_before,
                CASE WHEN count(e.revenue_window) > 0 THEN sum(coalesce(l.revenue_window, 0)) END AS revenue_after,
                {scores}

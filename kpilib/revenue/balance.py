@@ -69,7 +69,8 @@ def _query(book: Book, spans: Periods, by: str | None) -> str:
     amounts |= {part: f'CASE WHEN is_new OR is_lost THEN 0 ELSE "{part}" END' for part in PRODUCT_PARTS}
     amounts |= {EARLIER: "before", LATER: "after"}
     columns = ", ".join(
-        f'coalesce(sum({sql}), 0) AS "{part}", count_if(({sql}) <> 0) AS "n {part}"' for part, sql in amounts.items()
+        f'coalesce(sum({sql}), 0) AS "{part}", {queries.count_if(f"({sql}) <> 0")} AS "n {part}"'
+        for part, sql in amounts.items()
     )
     join = "LEFT JOIN accounts a USING (account_id)" if by else ""
     group = f'{queries.value_of(book, by)} AS "group", ' if by else ""

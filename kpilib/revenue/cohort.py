@@ -162,7 +162,7 @@ def _query(book: Book, spans: Periods, by: str | None) -> str:
         WITH cohort AS (SELECT * FROM ({per_account(book, spans, by)}) WHERE before > 0),
         totals AS (
             SELECT {group} count(*) AS n, sum(before) AS before, sum(after) AS after, sum({kept}) AS kept,
-                   count_if(after > 0) AS retained FROM cohort GROUP BY ALL),
+                   {queries.count_if("after > 0")} AS retained FROM cohort GROUP BY ALL),
         weighed AS (
             SELECT {'c."group", ' if by else ""} c.before::DOUBLE / t.before::DOUBLE AS weight,
                    c.after::DOUBLE / c.before::DOUBLE - t.after::DOUBLE / t.before::DOUBLE AS gap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import pandas as pd
@@ -14,7 +15,8 @@ from kpilib.revenue.levels import share
 
 _COLUMNS = {
     **{"accounts": "int64", "n": "int64", "revenue": "object", "spend": "object"},
-    **{"share_of_wallet": "float64", "above": "int64", "suppressed": "bool"},
+    **{"share_of_wallet": "float64", "above": "int64", "first_day": "object", "last_day": "object"},
+    **{"suppressed": "bool"},
 }
 
 
@@ -24,7 +26,8 @@ class Wallet:
 
     ``value`` is revenue / spend over ``n`` accounts (a share; above 1 where the client's spend figures are too low),
     None where no spend above 0 is known. ``accounts`` is the base. ``above`` counts accounts with more revenue than
-    spend: nothing is clipped, their figures are in.
+    spend: nothing is clipped, their figures are in. ``first_day`` and ``last_day`` are those of the spend of these n,
+    the last known of each; None where the client dates none.
     """
 
     value: float | None
@@ -34,6 +37,8 @@ class Wallet:
     spend: Decimal | None
     above: int
     currency: str | None
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 def share_of_wallet(book: Book, quarter: str) -> Wallet | None:
@@ -52,7 +57,8 @@ def share_of_wallet(book: Book, quarter: str) -> Wallet | None:
     row = found.iloc[0]
     told = (row["revenue"], row["spend"], int(row["above"]), book.engagement.currency)
     value = None if pd.isna(row["share_of_wallet"]) else float(row["share_of_wallet"])
-    return Wallet(value, int(row["n"]), int(row["accounts"]), *told)
+    days = (None if pd.isna(row[each]) else pd.Timestamp(row[each]).date() for each in ("first_day", "last_day"))
+    return Wallet(value, int(row["n"]), int(row["accounts"]), *told, *days)
 
 
 def wallet_by(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | None:
@@ -61,17 +67,18 @@ def wallet_by(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame |
     Returns
     -------
     One row, or one per group: [group], accounts (the base), n (with a spend above 0 known on the day), revenue and
-    spend (of those n, Decimal), share_of_wallet, above (accounts with more revenue than spend), suppressed. None
-    where the client gives no spend.
+    spend (of those n, Decimal), share_of_wallet, above (accounts with more revenue than spend), first_day and last_day
+    (of their spend), suppressed. None where the client gives no spend.
     """
     if not book.has("wallet"):
         return None
     sums = queries.fetch(
         book,
         f"""
-        SELECT {'"group", ' if by else ""} count(*) AS accounts, count_if(spend > 0) AS n,
+        SELECT {'"group", ' if by else ""} count(*) AS accounts, {queries.count_if("spend > 0")} AS n,
                sum(revenue) FILTER (spend > 0) AS revenue, sum(spend) FILTER (spend > 0) AS spend,
-               count_if(spend > 0 AND revenue > spend) AS above
+               {queries.count_if("spend > 0 AND revenue > spend")} AS above,
+               min(day) FILTER (spend > 0) AS first_day, max(day) FILTER (spend > 0) AS last_day
         FROM ({_accounts(book, quarter, by)}) GROUP BY ALL
         """,
         order=queries.group_of(by),
@@ -106,10 +113,11 @@ def _accounts(book: Book, quarter: str, by: str | None) -> str:
     at = queries.moment(book, quarter)
     periods.year(book, quarter)
     return f"""
-        SELECT c.account_id, c."group", coalesce(r.revenue, 0) AS revenue, w.spend
+        SELECT c.account_id, c."group", coalesce(r.revenue, 0) AS revenue, w.spend, w.day
         FROM ({queries.base(book, [at.index], by)}) c
         LEFT JOIN (SELECT account_id, sum(revenue) AS revenue FROM holdings
                    WHERE quarter BETWEEN {at.index - 3} AND {at.index} GROUP BY account_id) r USING (account_id)
-        LEFT JOIN (SELECT account_id, arg_max(spend, coalesce(day, DATE '0001-01-01')) AS spend FROM wallet
+        LEFT JOIN (SELECT account_id, arg_max(spend, coalesce(day, DATE '0001-01-01')) AS spend,
+                          max(day) AS day FROM wallet
                    WHERE day IS NULL OR day <= DATE '{at.as_of}' GROUP BY account_id) w USING (account_id)
     """

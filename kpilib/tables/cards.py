@@ -82,7 +82,7 @@ def _contents(told: Sequence[Any]) -> str:
 
 def _value(told: Any) -> str:
     found = told.figure
-    return "" if found is None or found.value is None else say.number(found.value, told.card.unit)
+    return "" if found is None or found.value is None else say.number(found.value, told.card.unit, told.currency)
 
 
 def _here(told: Any) -> str:

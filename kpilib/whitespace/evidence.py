@@ -104,7 +104,7 @@ def _pairs(book: Book, quarter: str, wanted: list[Any]) -> dict[Any, tuple[int, 
     for (a, b), c in wanted:
         both = f"{_has(catalogue, a, 'held')} AND {_has(catalogue, b, 'held')}"
         tests += [f"{both} AND {_has(catalogue, c, name)}" for name in ("possible", "held")]
-    columns = ", ".join(f"count_if({test})" for test in tests)
+    columns = ", ".join(queries.count_if(test) for test in tests)
     base = queries.base(book, [queries.moment(book, quarter).index])
     found = queries.fetch(book, f"SELECT [{columns}] AS counted FROM ({base})")["counted"].iloc[0]
     return {key: (int(found[2 * n]), int(found[2 * n + 1])) for n, key in enumerate(wanted)}

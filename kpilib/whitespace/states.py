@@ -118,10 +118,10 @@ def _ordered(book: Book, quarter: str, picked: str, family: bool) -> str:
     cells = cells_of(book, queries.moment(book, quarter), picked=picked)
     if not family:
         return f"SELECT account_id, product_id, family, state, reason FROM ({cells}) ORDER BY account_id, place"
-    states = ", ".join(f'count_if(state = {queries.literal(each)}) AS "{each}"' for each in STATES)
+    states = ", ".join(f'{queries.count_if(f"state = {queries.literal(each)}")} AS "{each}"' for each in STATES)
     return f"""
         SELECT account_id, coalesce(family, product_id) AS family,
-               count_if(state <> {queries.literal(NOT_POSSIBLE)}) AS possible, {states}
+               {queries.count_if(f"state <> {queries.literal(NOT_POSSIBLE)}")} AS possible, {states}
         FROM ({cells}) GROUP BY account_id, coalesce(family, product_id) ORDER BY account_id, min(place)
     """
 

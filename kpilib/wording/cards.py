@@ -11,12 +11,14 @@ from typing import Any
 import pandas as pd
 
 from kpilib import wording
-from kpilib.wording.revenue import CUSTOMERS, span
+from kpilib.wording.revenue import CUSTOMERS, SEASONS, above_wallet, has_season, signed, span, what_went_with
 from kpilib.written import (
     MINUS,
     are,
     count,
+    day,
     missing,
+    money,
     name,
     per_cent,
     plural,
@@ -25,6 +27,7 @@ from kpilib.written import (
     rounds_away,
     several,
     spaced,
+    upper,
 )
 
 TENURES = ("of less than a year", "of 1 year", "of 2 years", "of 3 years")
@@ -38,22 +41,24 @@ STATES = {
 }
 
 
-def number(value: float | None, unit: str) -> str:
+def number(value: float | None, unit: str, currency: str | None = None) -> str:
     """Write a figure in its unit.
 
     Example
     -------
-    >>> number(0.4, "share"), number(7.166, "products"), number(None, "share")
-    ('40.0%', '7.17', '–')
+    >>> number(0.4, "share"), number(7.166, "products"), number(None, "share"), number(-1200.5, "money", "EUR")
+    ('40.0%', '7.17', '–', 'EUR −1,200.50')
     """
     if missing(value):
         return per_cent(None)
+    if unit == "money":
+        return money(value, currency)
     return (
         per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}".replace("-", MINUS)
     )
 
 
-def figure(found: Any, card: Any) -> list[str]:
+def figure(found: Any, card: Any, currency: str | None = None) -> list[str]:
     """Tell a client's figure of a KPI, its change, and what is lacking.
 
     Parameters
@@ -69,7 +74,9 @@ def figure(found: Any, card: Any) -> list[str]:
         when = f"at the end of {quarter(found.quarter)}"
         if found.spans:
             when = f"in {span(found.spans[0])}, against {span(found.spans[1])}"
-        told.append(f"{number(found.value, card.unit)} {when}{n}.")
+        told.append(f"{number(found.value, card.unit, currency)} {when}{n}.")
+        if found.spans and has_season(*found.spans):
+            told.append(f"{upper(SEASONS)}.")
     if found.lacking:
         told.append(found.lacking)
     if found.against and not missing(found.change):
@@ -77,9 +84,9 @@ def figure(found: Any, card: Any) -> list[str]:
     return told
 
 
-def parts(found: Any, unit: str) -> list[tuple[str, str]]:
+def parts(found: Any, unit: str, currency: str | None = None) -> list[tuple[str, str]]:
     """Name the figures that belong to a figure, with their values."""
-    return [(name(CUSTOMERS.get(each, each), most=60), number(value, unit)) for each, value in found.parts]
+    return [(name(CUSTOMERS.get(each, each), most=60), number(value, unit, currency)) for each, value in found.parts]
 
 
 def in_bands(bands: pd.DataFrame) -> str:
@@ -250,6 +257,136 @@ def tenure(found: pd.DataFrame) -> str | None:
     return f"Customers {first[0]} have {first[1]}{told}."
 
 
+def last_year(change: Any) -> str:
+    """Say how far penetration moved in a year; as of a quarter."""
+    return same_accounts(change)
+
+
+def fared(impact: Any) -> str:
+    """Say what became of customers by what they had: an association."""
+    return " ".join(what_went_with(impact))
+
+
+def turnover(found: Any) -> str:
+    """Say who brought revenue in both periods that money is compared over.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> turnover(Found(earlier="2023Q4", later="2024Q4", before=70, now=80, won=15, lost=5))
+    '80 customers brought revenue in Q4 2024, against 70 in Q4 2023: 15 had brought none then, and 5 bring none now.'
+    """
+    customers = f"{plural(found.now, 'customer')} brought revenue in {span(found.later)}"
+    if not found.won and not found.lost:
+        return f"{customers}: the same as in {span(found.earlier)}."
+    won, lost = (count(each) if each else "none" for each in (found.won, found.lost))
+    return (
+        f"{customers}, against {count(found.before)} in {span(found.earlier)}: {won} had brought none then, and {lost} "
+        f"{'brings' if found.lost == 1 else 'bring'} none now."
+    )
+
+
+def same_or_new(found: Any) -> str:
+    """Say what products customers had before gave, and what others.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> same_or_new(Found(earlier="2023Q4", later="2024Q4", same=-1200, products=300, currency="EUR"))
+    'From customers of both Q4 2023 and Q4 2024: −EUR 1,200 with products they had, +EUR 300 with products won less
+    those dropped.'
+    """
+    return (
+        f"From customers of both {span(found.earlier)} and {span(found.later)}: {signed(found.same, found.currency)} "
+        f"with products they had, {signed(found.products, found.currency)} with products won less those dropped."
+    )
+
+
+def few_customers(found: Any) -> str:
+    """Say what the largest customers made, and net retention with and without them."""
+    return (
+        f"The {count(found.largest)} largest customers of the earlier period brought {per_cent(found.share)} of its "
+        f"revenue; net retention is {per_cent(found.retained)} with them and {per_cent(found.without)} without."
+    )
+
+
+def spend_known(found: Any) -> str:
+    """Say for how many the spend is known, and of which days it is."""
+    if not found.n:
+        return f"None of {plural(found.accounts, 'customer')} has a known spend on that day."
+    first, last = found.first_day, found.last_day
+    when = "its day is not given" if missing(last) else f"as of {day(last)}"
+    if not missing(last) and first != last:
+        when = f"the figures are of {day(first)} to {day(last)}"
+    told = f"Of {count(found.n)} of {plural(found.accounts, 'customer')}; {when}."
+    return " ".join(wording.said(told, above_wallet(found)))
+
+
+def heard(found: pd.DataFrame) -> str | None:
+    """Say from how many customers there is feedback in the look-back."""
+    row = found.iloc[0]
+    if not row["accounts"]:
+        return None
+    share = "" if missing(row["coverage"]) else f" ({per_cent(row['coverage'])})"
+    return f"From {count(row['answered'])} of {plural(row['accounts'], 'customer')} in the look-back{share}."
+
+
+def not_asked(found: Any) -> str | None:
+    """Say how many customers gave no answer for a year, and in which band most are; the list says who.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> not_asked(Found(due=9, accounts=30, band="low", band_due=6, band_accounts=12))
+    '9 of 30 customers gave no answer in the last 12 months, most of them in low (6 of 12). customers_by_band.csv has
+    the last answer of all.'
+    """
+    if not found.accounts:
+        return None
+    if not found.due:
+        return f"Each of {plural(found.accounts, 'customer')} gave an answer in the last 12 months."
+    band = f", most of them in {name(found.band)} ({count(found.band_due)} of {count(found.band_accounts)})"
+    return (
+        f"{count(found.due)} of {plural(found.accounts, 'customer')} gave no answer in the last 12 months"
+        f"{band if found.band else ''}. customers_by_band.csv has the last answer of all."
+    )
+
+
+def subjects(found: Any) -> str:
+    """Name the product and the topic with the lowest score."""
+    told = [
+        f"{'product' if row.of == 'product_id' else 'topic'} {name(row.group)} with {row.score:,.2f} "
+        f"({plural(row.n, 'customer')})"
+        for row in found.rows.itertuples()
+    ]
+    return f"Lowest of those with enough answers: {several(told)}; all who answered give {found.score:,.2f}."
+
+
+def never_offered(found: Any) -> str:
+    """Name owners and products without any offer on record; the three with most customers.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Found
+    >>> rows = pd.DataFrame({"group": ["Kim"], "product_id": ["x"], "never_offered": [7]})
+    >>> never_offered(Found(rows=rows, smallest=5))
+    'No offer on record, though 5 customers or more could be offered it: Kim, x (7 customers).'
+    >>> never_offered(Found(rows=rows.head(0), smallest=5))
+    'Every owner has offered every product that 5 customers or more could be offered.'
+    """
+    enough = f"{plural(found.smallest, 'customer')} or more could be offered"
+    if found.rows.empty:
+        return f"Every owner has offered every product that {enough}."
+    most = [
+        f"{'no owner' if row.group == '(not given)' else name(row.group)}, {name(row.product_id)} "
+        f"({plural(row.never_offered, 'customer')})"
+        for row in found.rows.head(3).itertuples()
+    ]
+    more = len(found.rows) - len(most)
+    rest = f"; and {count(more)} more of an owner and a product" if more else ""
+    return f"No offer on record, though {enough} it: {'; '.join(most)}{rest}."
+
+
 def _changed(found: Any, unit: str) -> str:
     against = quarter(found.against)
     shown = points(found.change, " points") if unit == "share" else f"{found.change:+.2f}".replace("-", MINUS)
@@ -261,5 +398,8 @@ def _changed(found: Any, unit: str) -> str:
 
 _TOLD = {
     each.__name__: each
-    for each in (same_accounts, base, catalogue, carriers, products, lapsing, logging, states, step, tenure)
+    for each in (
+        *(same_accounts, last_year, base, catalogue, carriers, products, lapsing, logging, states, step, tenure),
+        *(fared, turnover, same_or_new, few_customers, spend_known, heard, not_asked, subjects, never_offered),
+    )
 }

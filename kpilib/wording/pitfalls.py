@@ -84,12 +84,14 @@ def _heard(finding: Any) -> str:
 
 def _unused(finding: Any) -> str:
     told = finding.figures
+    limit, itself = told["low"]
+    low = f"{limit.normalize():f} or less" if itself else f"below {limit.normalize():f}, the middle of the scale"
     if told["alone"] == told["unhappy"] > 1:
         who = plural(told["unhappy"], "customer")
-        return f"none of {who} who gave a low score had any contact in the {told['days']} days after it."
+        return f"none of {who} who gave a low score ({low}) had any contact in the {told['days']} days after it."
     return (
-        f"of {plural(told['unhappy'], 'customer')} who gave a low score, {count(told['alone'])} had no contact in the "
-        f"{told['days']} days after it."
+        f"of {plural(told['unhappy'], 'customer')} who gave a low score ({low}), {count(told['alone'])} had no "
+        f"contact in the {told['days']} days after it."
     )
 
 
@@ -97,7 +99,13 @@ def _growth(finding: Any) -> str:
     told = finding.figures
     if finding.about == "revenue":
         grew, less = (money(abs(told[each]), told["currency"], 0) for each in ("total", "existing"))
-        return f"revenue grew by {grew}, while the {plural(finding.n, 'customer')} of before bring {less} less."
+        share, low, high = (told[each] for each in ("net_revenue_retention", "low", "high"))
+        reach = "" if missing(low) else f" (95% interval {per_cent(low)} to {per_cent(high)})"
+        chance = "; that much could be chance" if not missing(high) and high >= 1 else ""
+        return (
+            f"revenue grew by {grew}, while the {plural(finding.n, 'customer')} of before bring {less} less: "
+            f"{per_cent(share)} of what they brought{reach}{chance}."
+        )
     if finding.about == "products":
         return (
             f"new customers brought {plural(told['new'], 'product')}, while those we had before lost "

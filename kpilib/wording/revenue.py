@@ -41,6 +41,7 @@ MEASURES = {
     "revenue_per_account": "revenue per customer",
     "satisfaction": "satisfaction",
 }
+SEASONS = "one quarter against the one before, seasons included: the data carry no comparison over a year"
 CAUTION = (
     "This is an association: customers with many products differ in size and in much else, so it does not say "
     "that one more product would keep a customer or raise its revenue."
@@ -59,6 +60,17 @@ def span(label: str) -> str:
     return f"the 12 months to {quarter(last)}" if last else quarter(first)
 
 
+def has_season(later: str, earlier: str) -> bool:
+    """Tell whether a quarter is compared with the one before, so that seasons are in the difference.
+
+    Example
+    -------
+    >>> has_season("2017Q4", "2017Q3"), has_season("2017Q4", "2016Q4"), has_season("2017Q1 to 2017Q4", "2016")
+    (True, False, False)
+    """
+    return " to " not in str(later) and str(later)[-2:] != str(earlier)[-2:]
+
+
 def retained(row: Row, currency: str | None = None) -> str:
     """Say what the customers of the earlier period brought in the later one.
 
@@ -70,6 +82,7 @@ def retained(row: Row, currency: str | None = None) -> str:
     share, low, high = (row[each] for each in ("net_revenue_retention", "low", "high"))
     reach = "" if missing(low) else f" (95% interval {per_cent(low)} to {per_cent(high)})"
     clear = "" if missing(low) else verdict(low - 1, high - 1)
+    clear = SEASONS if has_season(row["later"], row["earlier"]) else clear
     before, after = (money(row[each], currency, 0) for each in ("before", "after"))
     return (
         f"The {plural(row['n'], 'customer')} of {span(row['earlier'])} brought {before} then and {after} in "
@@ -195,7 +208,8 @@ def wallet(found: Any) -> str:
     if found is None:
         return "What customers spend elsewhere is not known, so there is no share of wallet."
     if missing(found.value):
-        return f"None of {plural(found.accounts, 'customer')} has a known spend, so there is no share of wallet."
+        who = plural(found.accounts, "customer")
+        return f"None of {who} has a known spend on that day, so there is no share of wallet."
     return (
         f"Of what customers spend on such products in a year, we have {per_cent(found.value)} "
         f"(the {plural(found.n, 'customer')} whose spend is known, of {count(found.accounts)})."
@@ -206,6 +220,11 @@ def above_wallet(found: Any) -> str | None:
     """Warn of customers who are said to spend less in all than they spend with us."""
     if found is None or not found.above:
         return None
+    if found.above == 1:
+        return (
+            "1 customer spent more with us than it is said to spend in all: its spend is too low or was meant for "
+            "other products. It is counted as it is."
+        )
     return (
         f"{plural(found.above, 'customer')} spent more with us than they are said to spend in all: their "
         "spend is too low or was meant for other products. They are counted as they are."

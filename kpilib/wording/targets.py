@@ -33,6 +33,7 @@ def what(row: Row) -> str:
 def whose(row: Row) -> str:
     """Name the customers a target is for."""
     owner = None if missing(row.get("owner")) else name(f"customers of {row['owner']}")
+    owner = "customers without an owner" if row.get("owner") == "(not given)" else owner
     segment = None if missing(row.get("segment")) else spaced(row["segment"])
     return ", ".join(filter(None, (segment, owner))) or "All customers"
 
@@ -108,4 +109,6 @@ def ahead(path: pd.DataFrame) -> str | None:
     if first["per_quarter"] <= 0:
         return f"{goal}, and is there already."
     step = points(first["per_quarter"]).lstrip("+")
+    if first["quarters_left"] == 1:
+        return f"{goal}: {step} points in the one quarter that is left."
     return f"{goal}: {step} points in each of {plural(first['quarters_left'], 'quarter')}."
