@@ -1,7 +1,8 @@
 """The published pitfalls of penetration as checks on a client's data: each is found, not found, or cannot be told.
 
 A pitfall *fires* only where it is large enough to matter and more than chance: sizes and levels are the constants
-below. What a check needs and the engagement does not have is named in ``lacks``; then ``fires`` is None, never False.
+below. Of revenue over a year, which is counted in full, the size decides. What a check needs and the engagement does
+not have is named in ``lacks``; then ``fires`` is None, never False.
 """
 
 from __future__ import annotations
@@ -201,7 +202,8 @@ def revenue_by_new(book: Book, quarter: str) -> Finding:
 
     Fires where revenue grew although the accounts of the earlier period bring less, by a hundredth or more. All their
     revenue is counted, so that they bring less is so and no estimate; whether the next year would be alike is another
-    question, and the interval of their net retention (``low``, ``high``) stands beside it.
+    question, and the interval of their net retention (``low``, ``high``) stands beside it. One quarter against the one
+    before has its season in it: there the interval must lie below 1 as well.
     """
     name, about = "growth by new accounts", "revenue"
     if not book.has("holdings"):
@@ -215,7 +217,9 @@ def revenue_by_new(book: Book, quarter: str) -> Finding:
     n, size = int(kept["n"]), float(kept[revenue.GROWTH])
     told = {"total": total, "existing": existing, "currency": book.engagement.currency}
     told |= {each: kept[each] for each in ("net_revenue_retention", "low", "high")}
-    fires = total > 0 and size <= -POINT and n >= ENOUGH
+    told |= {each: str(kept[each]) for each in ("later", "earlier")}
+    clear = spans != {"period": "quarter", "against": "previous"} or kept["high"] < 1
+    fires = total > 0 and size <= -POINT and clear and n >= ENOUGH
     return Finding(name, bool(fires), about, size, "share", n, figures=told)
 
 

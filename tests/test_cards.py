@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
+import duckdb
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
 from kpilib import __main__ as cli
 from kpilib import appendix, kpis
@@ -15,6 +20,8 @@ from kpilib.errors import DataError
 from kpilib.kpis import diagnostics, figures_of, library
 from kpilib.pack import pages
 from kpilib.wording import cards as say
+from tests.test_feedback import told as heard_from
+from tests.test_revenue import hold
 
 # the table of definitions, in its order
 DEFINED = {
@@ -292,6 +299,110 @@ def test_who_joined_and_left(book):
 def test_the_step_is_where_most_accounts_stop(book):
     found = diagnostics.step(book("Ax Bx Cx Cy D"), "2025Q1")  # 4 accounts: 0, 1, 1, 2 products
     assert (found.k, found.share, found.next_share) == (1, 0.75, 0.25)
+
+
+def test_the_steps_shown_are_those_of_the_catalogue_and_the_change_has_its_interval(book):
+    client = book(BEFORE, NOW, products="xy")
+    found = figures_of.figure(client, "multi_product_share", "2025Q2")
+    assert [what for what, _ in found.parts] == ["1 or more"]  # nobody can have three of two products
+    reach = student.ppf(0.975, 2) * np.std([1, 0, 0], ddof=1) / np.sqrt(3)  # A alone passed two
+    assert (found.low, found.high) == (pytest.approx(1 / 3 - reach), pytest.approx(1 / 3 + reach))
+
+
+SIX = ("A", "B", "C", "D", "E", "F")
+
+
+@pytest.fixture(scope="module")
+def two_years(book):
+    """A to D brought 100, 10, 10 and 10; A brings 50 less, D nothing; E and F come with 5 each."""
+    client = book(*[" ".join(f"{each}x" for each in SIX)] * 8, products="xy", engagement={"minimum_cell": 1})
+    rows = [("A", "x", 0, 100), *((each, "x", 1, 10) for each in "BCD"), ("A", "x", 4, 50), ("B", "x", 5, 10)]
+    hold(client, [*rows, ("C", "y", 6, 20), ("E", "x", 6, 5), ("F", "y", 7, 5)])
+    return client
+
+
+def test_money_is_held_against_the_customers_of_its_own_periods(two_years):
+    """Five brought revenue this year and four last year, though six are counted at either quarter's end."""
+    found = diagnostics.turnover(two_years, "2026Q4")
+    assert (found.before, found.now, found.won, found.lost) == (4, 5, 2, 1)
+    assert say.turnover(found) == (
+        "5 customers brought revenue in the 12 months to Q4 2026, against 4 in the 12 months to Q4 2025: 2 had brought "
+        "none then, and 1 brings none now."
+    )
+    asked = {"existing_account_growth", "net_revenue_retention", "gross_revenue_retention", "account_retention"}
+    for card in (kpis.card(each) for each in asked | {"growth_balance"}):
+        by = {each.answered_by for each in card.diagnostic_questions}
+        assert "turnover" in by
+        assert not by & {"base", "products"}  # these are of a quarter
+
+
+def test_what_existing_customers_added_is_parted_by_the_products_they_had(two_years):
+    found = diagnostics.same_or_new(two_years, "2026Q4")
+    assert (found.same, found.products) == (-50, 10)  # A; C, which gave up 10 of x for 20 of y
+    assert "−50 with products they had, +10 with products won less those dropped" in say.same_or_new(found)
+
+
+def test_retention_is_told_with_and_without_the_largest(two_years):
+    found = diagnostics.few_customers(two_years, "2026Q4")
+    assert (found.largest, found.share, found.retained) == (1, 100 / 130, 80 / 130)
+    assert found.without == pytest.approx(30 / 30)
+    assert "61.5% with them and 100.0% without" in say.few_customers(found)
+    assert diagnostics.few_customers(two_years, "2025Q1") is None
+
+
+def test_the_year_before_is_told_beside_the_quarter_before(book):
+    client = book(BEFORE, *[NOW] * 4, products="xy")
+    found = diagnostics.last_year(client, "2026Q1")
+    assert (found.against, found.points) == ("2025Q1", pytest.approx(1 / 6))
+    assert diagnostics.same_accounts(client, "2026Q1").points == 0
+    assert diagnostics.last_year(client, "2025Q4") is None
+    assert diagnostics.fared(client, "2025Q4") is None
+
+
+SCORED = {"feedback": {"rows": [{}], "scale": (1, 7)}, "minimum_cell": 2}
+
+
+def test_who_answered_and_what_pulls_the_score_down(book):
+    client = heard_from(
+        book(*["Ax Ay Bx Cx D"] * 8, products="xy", engagement=SCORED),
+        *(("A", "2026-11-01", 2, "x"), ("B", "2026-11-01", 3, "x"), ("A", "2026-11-01", 6, "y")),
+        *(("B", "2026-11-01", 5, "y"), ("C", "2025-11-01", 1, "y")),
+    )
+    assert say.heard(diagnostics.heard(client, "2026Q4")) == "From 2 of 4 customers in the look-back (50.0%)."
+    found = diagnostics.subjects(client, "2026Q4")
+    assert found.rows.to_dict("records") == [{"of": "product_id", "group": "x", "score": 2.5, "n": 2}]
+    assert found.score == 4.0
+    due = diagnostics.not_asked(client, "2026Q4")
+    assert (due.due, due.accounts) == (2, 4)  # C answered a year and more ago, D never
+    assert due.band is None  # one alone is moderate or better, fewer than may be shown
+    assert diagnostics.not_asked(book(NOW), "2025Q1") is None
+
+
+def test_owners_who_offer_a_product_to_nobody_are_named_with_it(book):
+    """Kim offered x and never y, which five could be offered and one has."""
+    names = {each: each for each in SIX}
+    offers = [("Ax", "lost", "2025-01-02", "2025-02-01")]
+    client = book("Ay B C D E F", products="xy", opportunities=offers, names=names, engagement={"minimum_cell": 5})
+    found = diagnostics.never_offered(client, "2025Q1")
+    assert say.never_offered(found) == (
+        "No offer on record, though 5 customers or more could be offered it: Kim, y (5 customers)."
+    )
+    card = appendix.tell(kpis.card("offer_coverage"), client)
+    assert (card.figure.value, card.figure.n) == (1 / 11, 11)  # of twelve, the y that A has tells nothing of offers
+    assert "neither had nor blocked" in kpis.card("offer_coverage").counted
+
+
+def test_a_spend_that_nobody_is_known_to_have_is_said(two_years):
+    frame = pd.DataFrame({"account_id": ["A"], "day": ["2027-01-01"], "spend": ["500"]})  # noqa: F841, DuckDB reads it
+    file = two_years.folder / "wallet.parquet"
+    duckdb.sql(f"COPY (SELECT account_id, day::DATE AS day, spend::DECIMAL(18, 4) AS spend FROM frame) TO '{file}'")
+    assert (
+        figures_of.figure(two_years, "share_of_wallet", "2026Q4").lacking == "No customer's spend is known on that day."
+    )
+    told = diagnostics.spend_known(two_years, "2026Q4")
+    assert say.spend_known(told) == "None of 6 customers has a known spend on that day."
+    days = replace(told, n=3, first_day=date(2026, 4, 1), last_day=date(2026, 9, 30))
+    assert say.spend_known(days) == "Of 3 of 6 customers; the figures are of 1 April 2026 to 30 September 2026."
 
 
 def test_an_unknown_question_is_refused(book):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from kpilib import peers, pitfalls, publish, revenue, targets
+from kpilib import kpis, peers, pitfalls, publish, revenue, targets
 from kpilib.captions import context as captions
 from kpilib.kpis import figures_of
 from kpilib.pack import outputs
@@ -17,6 +17,7 @@ from kpilib.planned import Target
 from kpilib.wording import cards as card_words
 from kpilib.wording import context as say
 from kpilib.wording import pitfalls as pitfall_words
+from kpilib.wording import revenue as say_revenue
 from kpilib.wording import targets as target_words
 from tests.test_revenue import hold
 
@@ -94,7 +95,38 @@ def test_growth_of_revenue_that_new_accounts_carry_is_found(many, after, new, fi
     assert found.figures["total"] == existing + 6 * int(new)
     assert found.size == pytest.approx(existing / (24 * 11))
     if fires:
-        assert pitfall_words.body(found) == "revenue grew by 132, while the 24 customers of before bring 48 less."
+        kept = revenue.net_revenue_retention(many, NOW)
+        assert pitfall_words.body(found) == (
+            "revenue grew by 132, while the 24 customers of before bring 48 less: 81.8% of what they brought "
+            f"(95% interval {100 * kept.low:.1f}% to {100 * kept.high:.1f}%)."
+        )
+
+
+def test_existing_customers_who_bring_less_are_found_though_chance_could_be_why(many):
+    """All revenue is counted: 24 customers of very different size bring less, whatever next year does."""
+    rows = [(each, "x", 0, 100 if place % 2 else 10) for place, each in enumerate(THEM[:24])]
+    rows += [(each, "x", 4, 10 if place % 2 else 70) for place, each in enumerate(THEM[:24])]
+    hold(many, [*rows, *((each, "y", 5, 200) for each in THEM[24:])])
+    found = pitfalls.revenue_by_new(many, NOW)
+    assert found.figures["existing"] == 12 * (80 - 110)
+    assert found.figures["high"] > 1  # the interval reaches beyond 100%
+    assert found.fires
+    assert pitfall_words.body(found).endswith("; that much could be chance.")
+
+
+def test_a_season_is_not_taken_for_customers_who_bring_less(many):
+    rows = [(each, "x", 6, 100 if place % 2 else 10) for place, each in enumerate(THEM[:24])]
+    rows += [(each, "x", 7, 10 if place % 2 else 70) for place, each in enumerate(THEM[:24])]
+    hold(many, [*rows, *((each, "y", 7, 200) for each in THEM[24:])])
+    assert revenue.longest(many, NOW) == {"period": "quarter", "against": "previous"}
+    assert pitfalls.revenue_by_new(many, NOW).fires is False
+    told = card_words.figure(figures_of.figure(many, "existing_account_growth", NOW), kpis.card("account_retention"))
+    assert told[1].startswith("One quarter against the one before, seasons included: ")
+    row = revenue.retention(many, NOW, "quarter", "previous").iloc[0].to_dict() | {"low": 1.1, "high": 1.2}
+    assert "seasons included" in say_revenue.retained(row)
+    assert "a clear rise" not in say_revenue.retained(row)
+    year = row | {"earlier": "2025Q4", "later": "2026Q4"}
+    assert say_revenue.retained(year).endswith("a clear rise.")
 
 
 def test_few_accounts_and_data_without_revenue_carry_no_alarm(book, many):
@@ -125,6 +157,8 @@ def test_cards_show_what_became_of_revenue(many):
     balance = figures_of.figure(many, "growth_balance", NOW)
     assert balance.value == 240 + 300 - 264 == sum(value for _, value in balance.parts)
     assert card_words.number(-12.5, "money") == "−12.50"
+    assert card_words.parts(balance, "money", "EUR")[-1][1] == "EUR 0.00"
+    assert "EUR 276 in the 12 months" in card_words.figure(balance, kpis.card("growth_balance"), "EUR")[0]
     assert figures_of.figure(many, "net_revenue_retention", "2025Q1").lacking.startswith("The data cover no earlier")
 
 

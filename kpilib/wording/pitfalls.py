@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kpilib.wording.revenue import SEASONS, has_season
 from kpilib.written import count, have, missing, money, name, per_cent, plural, points, quarter, several, spaced
 
 NEEDS = {
@@ -102,6 +103,7 @@ def _growth(finding: Any) -> str:
         share, low, high = (told[each] for each in ("net_revenue_retention", "low", "high"))
         reach = "" if missing(low) else f" (95% interval {per_cent(low)} to {per_cent(high)})"
         chance = "; that much could be chance" if not missing(high) and high >= 1 else ""
+        chance += f"; {SEASONS}" if has_season(told["later"], told["earlier"]) else ""
         return (
             f"revenue grew by {grew}, while the {plural(finding.n, 'customer')} of before bring {less} less: "
             f"{per_cent(share)} of what they brought{reach}{chance}."
