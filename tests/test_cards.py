@@ -359,6 +359,17 @@ def test_the_year_before_is_told_beside_the_quarter_before(book):
     assert diagnostics.fared(client, "2025Q4") is None
 
 
+def test_what_became_of_every_band_is_told_without_a_rule(book):
+    """Of A and B, who had half, B left; C and D had all and stayed."""
+    before = "Ax Bx Cx Cy Dx Dy"
+    client = book(before, *[before] * 3, "Ax Cx Cy Dx Dy", products="xy", engagement={"minimum_cell": 2})
+    told = say.fared(diagnostics.fared(client, "2026Q1"))
+    assert told.startswith(
+        "Customers again in Q1 2026, by band in Q1 2025: moderate 50.0% of 2; very high 100.0% of 2."
+    )
+    assert "association" in told
+
+
 SCORED = {"feedback": {"rows": [{}], "scale": (1, 7)}, "minimum_cell": 2}
 
 
@@ -372,6 +383,9 @@ def test_who_answered_and_what_pulls_the_score_down(book):
     found = diagnostics.subjects(client, "2026Q4")
     assert found.rows.to_dict("records") == [{"of": "product_id", "group": "x", "score": 2.5, "n": 2}]
     assert found.score == 4.0
+    assert say.subjects(found).startswith("Lowest of those with enough answers: product x with 2.50 (2 customers); all")
+    alone = diagnostics.Subjects(found.rows.head(0), 4.0)
+    assert say.subjects(alone) == "None with enough answers lies below all who answered (4.00)."
     due = diagnostics.not_asked(client, "2026Q4")
     assert (due.due, due.accounts) == (2, 4)  # C answered a year and more ago, D never
     assert due.band is None  # one alone is moderate or better, fewer than may be shown
@@ -402,7 +416,7 @@ def test_a_spend_that_nobody_is_known_to_have_is_said(two_years):
     told = diagnostics.spend_known(two_years, "2026Q4")
     assert say.spend_known(told) == "None of 6 customers has a known spend on that day."
     days = replace(told, n=3, first_day=date(2026, 4, 1), last_day=date(2026, 9, 30))
-    assert say.spend_known(days) == "Of 3 of 6 customers; the figures are of 1 April 2026 to 30 September 2026."
+    assert say.spend_known(days) == "Known for 3 of 6 customers; the figures are of 1 April 2026 to 30 September 2026."
 
 
 def test_an_unknown_question_is_refused(book):

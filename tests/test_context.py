@@ -157,7 +157,7 @@ def test_cards_show_what_became_of_revenue(many):
     balance = figures_of.figure(many, "growth_balance", NOW)
     assert balance.value == 240 + 300 - 264 == sum(value for _, value in balance.parts)
     assert card_words.number(-12.5, "money") == "−12.50"
-    assert card_words.parts(balance, "money", "EUR")[-1][1] == "EUR 0.00"
+    assert card_words.parts(balance, "money", "EUR")[-1][1] == "EUR 0"
     assert "EUR 276 in the 12 months" in card_words.figure(balance, kpis.card("growth_balance"), "EUR")[0]
     assert figures_of.figure(many, "net_revenue_retention", "2025Q1").lacking.startswith("The data cover no earlier")
 

@@ -69,6 +69,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Fared:
+    """What became of customers by the band they were in; amounts in ``currency``."""
+
+    impact: Impact
+    currency: str | None
+
+
+@dataclass(frozen=True)
 class Turnover:
     """Customers with revenue in two periods of equal length; who brought none before, and who brings none now."""
 
@@ -120,7 +128,10 @@ class Unasked:
 
 @dataclass(frozen=True)
 class Subjects:
-    """The product and the topic with the lowest score: rows with of, group, score, n; ``score`` of all who answered."""
+    """The product and the topic with the lowest score: rows with of, group, score, n; ``score`` of all who answered.
+
+    Only those below that of all; no row where none is.
+    """
 
     rows: pd.DataFrame
     score: float
@@ -214,10 +225,10 @@ def last_year(book: Book, quarter: str) -> Change | None:
     return penetration.change(book, quarter, before) if before else None
 
 
-def fared(book: Book, quarter: str) -> Impact | None:
+def fared(book: Book, quarter: str) -> Fared | None:
     """Follow customers from what they had: who came back, and what they brought."""
     earlier = revenue.earlier_quarter(book, quarter)
-    return revenue.impact(book, earlier, quarter) if earlier else None
+    return Fared(revenue.impact(book, earlier, quarter), book.engagement.currency) if earlier else None
 
 
 def turnover(book: Book, quarter: str) -> Turnover | None:
@@ -288,15 +299,17 @@ def subjects(book: Book, quarter: str) -> Subjects | None:
     overall = feedback.score(book, quarter)
     if overall is None or pd.isna(overall["score"].iloc[0]):
         return None
-    rows = []
+    parts = []
     for of in ("product_id", "topic"):
         found = feedback.by_subject(book, quarter, of)
-        if found is None:
-            continue
-        shown = found[~found["suppressed"] & (found["group"] != queries.NOT_GIVEN)]
-        if len(shown) > 1:
-            rows.append({"of": of} | shown.loc[shown["score"].idxmin(), ["group", "score", "n"]].to_dict())
-    return Subjects(pd.DataFrame(rows), float(overall["score"].iloc[0])) if rows else None
+        if found is not None:
+            shown = found[~found["suppressed"] & (found["group"] != queries.NOT_GIVEN)]
+            parts += [shown.nsmallest(1, "score").assign(of=of)] if len(shown) > 1 else []
+    if not parts:
+        return None
+    everyone = float(overall["score"].iloc[0])
+    rows = pd.concat(parts, ignore_index=True)[["of", "group", "score", "n"]]
+    return Subjects(rows[rows["score"] < everyone], everyone)
 
 
 def never_offered(book: Book, quarter: str) -> NeverOffered | None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib import wording
-from kpilib.wording.revenue import CUSTOMERS, SEASONS, above_wallet, has_season, signed, span, what_went_with
+from kpilib.wording.revenue import CAUTION, CUSTOMERS, SEASONS, above_wallet, has_season, signed, span
 from kpilib.written import (
     MINUS,
     are,
@@ -52,7 +52,7 @@ def number(value: float | None, unit: str, currency: str | None = None) -> str:
     if missing(value):
         return per_cent(None)
     if unit == "money":
-        return money(value, currency, 0 if abs(value) >= 100 else 2)
+        return money(value, currency, 2 if 0 < abs(value) < 100 else 0)
     return (
         per_cent(value) if unit == "share" else count(value) if unit == "slots" else f"{value:,.2f}".replace("-", MINUS)
     )
@@ -262,9 +262,23 @@ def last_year(change: Any) -> str:
     return same_accounts(change)
 
 
-def fared(impact: Any) -> str:
-    """Say what became of customers by what they had: an association."""
-    return " ".join(what_went_with(impact))
+def fared(found: Any) -> str | None:
+    """Say which share of every band came back and what its customers bring now: an association.
+
+    Nothing where fewer than two bands can be shown.
+    """
+    table = found.impact.table
+    shown = table[~table["suppressed"].astype(bool) & (table["group"] != "nothing possible")]
+    if len(shown) < 2:
+        return None
+    each = [
+        f"{name(row.group)} {per_cent(row.account_retention)} of {count(row.n)}"
+        + ("" if missing(row.revenue_per_account) else f", {money(row.revenue_per_account, found.currency, 0)} each")
+        for row in shown.itertuples()
+    ]
+    when, then = quarter(found.impact.later), quarter(found.impact.earlier)
+    amounts = "" if shown["revenue_per_account"].isna().all() else " (and revenue per customer, those who left as none)"
+    return f"Customers again in {when}{amounts}, by band in {then}: {'; '.join(each)}. {CAUTION}"
 
 
 def turnover(found: Any) -> str:
@@ -310,7 +324,7 @@ def spend_known(found: Any) -> str:
     when = "its day is not given" if missing(last) else f"as of {day(last)}"
     if not missing(last) and first != last:
         when = f"the figures are of {day(first)} to {day(last)}"
-    told = f"Of {count(found.n)} of {plural(found.accounts, 'customer')}; {when}."
+    told = f"Known for {count(found.n)} of {plural(found.accounts, 'customer')}; {when}."
     return " ".join(wording.said(told, above_wallet(found)))
 
 
@@ -345,12 +359,17 @@ def not_asked(found: Any) -> str | None:
 
 def subjects(found: Any) -> str:
     """Name the product and the topic with the lowest score."""
+    if found.rows.empty:
+        return f"None with enough answers lies below all who answered ({found.score:,.2f})."
     told = [
         f"{'product' if row.of == 'product_id' else 'topic'} {name(row.group)} with {row.score:,.2f} "
         f"({plural(row.n, 'customer')})"
         for row in found.rows.itertuples()
     ]
-    return f"Lowest of those with enough answers: {several(told)}; all who answered give {found.score:,.2f}."
+    return (
+        f"Lowest of those with enough answers: {several(told)}; all who answered give {found.score:,.2f}. "
+        "Chance is not ruled out."
+    )
 
 
 def never_offered(found: Any) -> str:
