@@ -9,6 +9,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     facts.eligibility  facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
+    measures.cells
     measures.ratios  measures.degree  measures.change
     measures.attach  measures.offers  measures.bands
     measures.headline  measures.moves  measures.splits  measures.basis
@@ -27,6 +28,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     kpis.diagnostics  kpis
     segments.partition  segments.bands  segments.rfm  segments.latent    who the accounts are, and who moved
     segments.classes  segments.profile  segments.moves  segments
+    contrast                                                             what may be called a difference
     publish
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
     actions.chosen  actions.candidates  actions.workbook                 who to call, and what came of it

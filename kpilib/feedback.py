@@ -2,8 +2,9 @@
 
 Over the engagement's look-back window, among the accounts of the base. Of several answers of an account its latest
 counts, because a score is how the account stands at the end of the quarter, like what it holds; answers of the same
-day are averaged. Figures that rest on fewer accounts than the engagement's minimum_cell are missing and marked
-``suppressed``. Everything is None where the engagement has no such table.
+day are averaged. Groups that rest on fewer accounts than the engagement's minimum_cell are marked ``suppressed`` and
+have no figures, and so are those that would give them away (:func:`kpilib.measures.cells.hidden`). Everything is None
+where the engagement has no such table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pandas as pd
 
 from kpilib.book import Book
 from kpilib.errors import DataError, near
-from kpilib.measures import bands, counts, degree, queries
+from kpilib.measures import bands, cells, counts, degree, queries
 from kpilib.measures.queries import NOT_GIVEN, Moment
 
 NPS_SCALE = (Decimal(0), Decimal(10))
@@ -26,7 +27,9 @@ ANY = "(any)"
 
 _COVERAGE = {"accounts": "int64", "answered": "int64", "coverage": "float64"}
 _SCORE = {"n": "int64", **dict.fromkeys(("score", "promoters", "detractors", "nps"), "float64")}
-_BAND = {"band": "object", "action": "object", **_COVERAGE, **_SCORE, "suppressed": "bool"}
+_BOTH = {**_COVERAGE, **_SCORE, "suppressed": "bool"}
+_BAND = {"band": "object", "action": "object", **_BOTH}
+_SHARES = ("coverage", "score", "promoters", "detractors", "nps")
 _CONTACTS = {
     **{"kind": "object", "accounts": "int64", "reached": "int64", "share": "float64", "contacts": "int64"},
     **{"amount": "object", "suppressed": "bool"},
@@ -45,9 +48,10 @@ def coverage(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | 
     """
     if not book.has("feedback"):
         return None
-    answers = _answers(book, quarter, by)
+    answers = answers_given(book, quarter, by)
     rows = [label | _covered(book, part) for label, part in _parts(answers, by)]
-    return degree.table(rows, _grouped(by) | _COVERAGE | {"suppressed": "bool"})
+    guarded = _guarded(book, rows, "accounts", ["coverage"])
+    return degree.table(guarded, _grouped(by) | _COVERAGE | {"suppressed": "bool"})
 
 
 def score(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | None:
@@ -61,9 +65,23 @@ def score(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame | Non
     """
     if not book.has("feedback"):
         return None
-    answers = _answers(book, quarter, by)
+    answers = answers_given(book, quarter, by)
     rows = [label | _scored(book, part) for label, part in _parts(answers, by)]
-    return degree.table(rows, _grouped(by) | _SCORE | {"suppressed": "bool"})
+    return degree.table(_guarded(book, rows), _grouped(by) | _SCORE | {"suppressed": "bool"})
+
+
+def by_group(book: Book, quarter: str, by: str) -> pd.DataFrame | None:
+    """Hold feedback against an attribute of the accounts: coverage and score of each of its values.
+
+    Returns
+    -------
+    One row per value of ``by``, blanks as (not given) and last: group, and the columns of :func:`coverage` and
+    :func:`score`; suppressed where either rests on too few. None without a feedback table.
+    """
+    if not book.has("feedback"):
+        return None
+    rows = [label | _both(book, part) for label, part in _parts(answers_given(book, quarter, by), by)]
+    return degree.table(_guarded(book, rows), {"group": "object"} | _BOTH)
 
 
 def by_band(book: Book, quarter: str) -> pd.DataFrame | None:
@@ -78,15 +96,13 @@ def by_band(book: Book, quarter: str) -> pd.DataFrame | None:
     """
     if not book.has("feedback"):
         return None
-    answers = _answers(book, quarter)
+    answers = answers_given(book, quarter)
     names = bands.named(answers, book.engagement)
-    rows = []
-    for band in book.engagement.bands:
-        part = answers[names == band.name]
-        covered, scored = _covered(book, part), _scored(book, part)
-        small = covered["suppressed"] or scored["suppressed"]
-        rows.append({"band": band.name, "action": band.action} | covered | scored | {"suppressed": small})
-    return degree.table(rows, _BAND)
+    rows = [
+        {"band": each.name, "action": each.action} | _both(book, answers[names == each.name])
+        for each in book.engagement.bands
+    ]
+    return degree.table(_guarded(book, rows), _BAND)
 
 
 def by_subject(book: Book, quarter: str, of: str = "product_id") -> pd.DataFrame | None:
@@ -106,8 +122,17 @@ def by_subject(book: Book, quarter: str, of: str = "product_id") -> pd.DataFrame
         raise DataError(f"Feedback is not told by {of!r}.", near(of, ("product_id", "topic")))
     if not book.has("feedback"):
         return None
+    answers = answers_about(book, quarter, of)
+    if not (answers["group"] != NOT_GIVEN).any():
+        return None
+    rows = [label | _scored(book, part) for label, part in _parts(answers, of)]
+    return degree.table(_guarded(book, rows), _grouped(of) | _SCORE | {"suppressed": "bool"})
+
+
+def answers_about(book: Book, quarter: str, of: str) -> pd.DataFrame:
+    """Count the accounts of the base by what they said of each ``product_id`` or ``topic``: group, score, accounts."""
     at = queries.moment(book, quarter)
-    answers = queries.fetch(
+    return queries.fetch(
         book,
         f"""
         SELECT coalesce(f.subject, {queries.literal(NOT_GIVEN)}) AS "group", f.score, count(*) AS accounts
@@ -116,10 +141,6 @@ def by_subject(book: Book, quarter: str, of: str = "product_id") -> pd.DataFrame
         """,
         order=["group", "score"],
     )
-    if not (answers["group"] != NOT_GIVEN).any():
-        return None
-    rows = [label | _scored(book, part) for label, part in _parts(answers, of)]
-    return degree.table(rows, _grouped(of) | _SCORE | {"suppressed": "bool"})
 
 
 def contacts(book: Book, quarter: str) -> pd.DataFrame | None:
@@ -157,7 +178,7 @@ def contacts_by_band(book: Book, quarter: str) -> pd.DataFrame | None:
     rows = [
         {"band": band, "kind": ANY} | _reached(book, met[names == band], accounts) for band, accounts in inside.items()
     ]
-    return degree.table(rows, {"band": "object", **_CONTACTS})
+    return degree.table(_guarded(book, rows, "accounts", ["share"]), {"band": "object", **_CONTACTS})
 
 
 def to_ask(book: Book, quarter: str, band: str, months: int = 12) -> pd.DataFrame:
@@ -195,8 +216,13 @@ def band_actions(book: Book, quarter: str) -> pd.DataFrame:
     return listed.assign(action=listed["band"].map(action).astype("object"))[["action", *_LISTED, *_ASKED]]
 
 
-def _answers(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame:
-    """Count the accounts of the base by what they have and what they said; no score, no answer."""
+def answers_given(book: Book, quarter: str, by: str | None = None) -> pd.DataFrame:
+    """Count the accounts of the base by what they have and what they said; no score, no answer.
+
+    Returns
+    -------
+    [group], rule, possible, held, score (missing: none given), accounts.
+    """
     at = queries.moment(book, quarter)
     keys = [*queries.group_of(by), "rule", "possible", "held"]
     return queries.fetch(
@@ -218,6 +244,20 @@ def _parts(rows: pd.DataFrame, by: str | None) -> Iterable[tuple[dict[str, str],
     if by is None:
         return [({}, rows)]
     return [({"group": group}, rows[rows["group"] == group]) for group in queries.in_order(rows["group"])]
+
+
+def _guarded(
+    book: Book, rows: list[dict[str, Any]], size: str = "n", figures: Sequence[str] = _SHARES
+) -> list[dict[str, Any]]:
+    """Hide the groups that are too few to show, and those that would give them away; sizes stay."""
+    out = cells.hidden([each[size] for each in rows], book.engagement.minimum_cell)
+    gone = dict.fromkeys(figures) | {"suppressed": True}
+    return [row | gone if hide else row for row, hide in zip(rows, out, strict=True)]
+
+
+def _both(book: Book, rows: pd.DataFrame) -> dict[str, Any]:
+    covered, scored = _covered(book, rows), _scored(book, rows)
+    return covered | scored | {"suppressed": covered["suppressed"] or scored["suppressed"]}
 
 
 def _covered(book: Book, rows: pd.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kpilib.book import Book
-from kpilib.measures import counts, degree, offers, queries
+from kpilib.measures import cells, counts, degree, offers, queries
 from kpilib.measures.queries import Moment
 
 OWNER = "owner"
@@ -69,7 +69,8 @@ def by_owner(book: Book, quarter: str, by: str = OWNER) -> pd.DataFrame | None:
     :func:`offer_coverage`, coverage, expected (the coverage that all owners together reach on such a mix of products),
     difference (coverage less expected), win_rate, chance (that an owner who offers like all others would have offered
     nothing at all, by slots or by accounts, whichever is larger), never (bool: nothing offered, and that is no
-    accident), suppressed (bool). None where :func:`lacking` names something.
+    accident), suppressed (bool: too few accounts, or its counts would tell those of an owner with too few). None where
+    :func:`lacking` names something.
 
     Notes
     -----
@@ -100,7 +101,9 @@ def standardised(slots: pd.DataFrame, accounts: pd.DataFrame, smallest: int = 5)
         mine = slots[slots["group"] == owner]
         whose = accounts[accounts["group"] == owner].iloc[0]
         rows.append(_summed(mine, whose, rates, float(everyone), len(owners), smallest))
-    return degree.table(rows, _OWNER)
+    out = cells.hidden([each["accounts"] for each in rows], smallest)
+    gone = dict.fromkeys(("coverage", "expected", "difference", "win_rate", "chance")) | {"suppressed": True}
+    return degree.table([each | gone if hide else each for each, hide in zip(rows, out, strict=True)], _OWNER)
 
 
 def never_offering(by_owner: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from kpilib.captions import forecast, revenue
 from kpilib.wording import benchmarks as say
 from kpilib.wording import verdict
-from kpilib.wording.revenue import span
+from kpilib.wording.revenue import clear, span
 from kpilib.written import Row, count, missing, name, per_cent, plural, points, quarter, several
 
 KPIS = {
@@ -36,11 +36,11 @@ def per_account(table: pd.DataFrame, by: str, quarter_label: str, months: int, c
     return revenue.per_account(table, by, currency), subtitle, note
 
 
-def came_back(impact: Any) -> Words:
-    """Write what stands over and under ``figures.revenue.retention``."""
+def came_back(impact: Any, apart: Any = None) -> Words:
+    """Write what stands over and under ``figures.revenue.retention``; ``apart`` is ``contrast.came_back``."""
     who = plural(impact.table["n"].sum(), "customer")
     note = f"{who} of {quarter(impact.earlier)}. An association: many things differ besides."
-    return revenue.retention(impact), revenue.retention_subtitle(impact), note
+    return revenue.retention(impact, apart), revenue.retention_subtitle(impact), note
 
 
 def good(found: Any, quarter_label: str, value: float | None = None, peer: float | None = None) -> Words:
@@ -61,20 +61,32 @@ def good(found: Any, quarter_label: str, value: float | None = None, peer: float
     if found.rows.empty and not missing(value) and not missing(peer):
         title = f"The average is {per_cent(value)}; a quarter of customers reach {per_cent(peer)} or more"
     out = len(found.left_out)
-    left = (
-        f"{plural(out, 'published figure')} left out: each has another definition or another industry." if out else ""
-    )
+    left = f"{plural(out, 'published figure')} left out, each with its reason below." if out else ""
     note = " ".join(filter(None, [_on_sale(found), say.sources(found.rows), say.caution(found.rows), left]))
     return title, f"{KPIS[found.kpi]}, ours at the end of {quarter(quarter_label)}", note
 
 
-def feedback(by_band: pd.DataFrame, quarter_label: str, months: int) -> Words:
-    """Write what stands over and under ``figures.feedback.by_band``."""
+def feedback(by_band: pd.DataFrame, quarter_label: str, months: int, apart: Any = None) -> Words:
+    """Write what stands over and under ``figures.feedback.by_band``; ``apart`` is ``contrast.scores``."""
     subtitle = (
         f"Mean score by band, and share of customers who gave feedback, {count(months)} months to the end of "
         f"{quarter(quarter_label)}"
     )
-    return _scores(by_band), subtitle, "Of each customer the latest answer counts. Neither says which comes first."
+    note = "Of each customer the latest answer counts. Neither says which comes first."
+    if by_band["suppressed"].astype(bool).any():
+        note += " A band is not shown where too few answered, or where it would tell what those few said."
+    return _scores(by_band, apart), subtitle, note
+
+
+def what(by: str) -> str:
+    """Name what feedback is told by, in a client's own word or in ours.
+
+    Example
+    -------
+    >>> what("product_id"), what("region")
+    ('product', 'region')
+    """
+    return "product" if by == "product_id" else by
 
 
 def ahead(row: Row, accounts: int | None = None) -> Words:
@@ -106,24 +118,28 @@ def cards(
 
 
 def _on_sale(found: Any) -> str | None:
-    """Say how many products the others sell: who sells more can have more customers with several."""
-    sold = sorted({int(each) for each in found.rows["products"].dropna()})
-    if found.kpi != "multi_product_share" or not sold:
+    """Say what follows from other numbers of products on sale, there and here."""
+    sold = say.other_catalogues(found)
+    if not sold:
         return None
-    return f"The more products are on sale, the more a customer can have: {several(map(count, sold))} there."
+    here = f"{several(map(count, sold))} there, {count(found.products)} here."
+    if found.kpi == "multi_product_share":
+        return f"The more products are on sale, the more a customer can have: {here}"
+    return f"The fewer products are on sale, the more easily a customer has a large share of them: {here}"
 
 
-def _scores(by_band: pd.DataFrame) -> str:
+def _scores(by_band: pd.DataFrame, apart: Any) -> str:
     shown = by_band[~by_band["suppressed"].astype(bool)].dropna(subset=["score"])
     if len(shown) < 2:
         return "Too few customers gave feedback to compare those who have little with those who have much"
     first, last = shown.iloc[0], shown.iloc[-1]
-    higher = last["score"] - first["score"]
     steps = shown["score"].astype(float).diff().dropna()
-    how = "higher scores" if higher > 0.05 else "lower scores" if higher < -0.05 else "the same scores"
+    how = "higher scores" if last["score"] > first["score"] else "lower scores"
     levels = f"{first['score']:.1f} in {name(first['band'])}, {last['score']:.1f} in {name(last['band'])}"
     if not ((steps >= 0).all() or (steps <= 0).all()):
         return f"Scores do not simply follow how much customers have: {levels}"
+    if not clear(apart):
+        return f"No clear difference between the scores customers give: {levels}"
     return f"Customers who have more give {how}: {levels}"
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.wording.revenue import by_existing, had, products, signed, span
-from kpilib.written import count, missing, money, name, per_cent, plural, quarter, upper
+from kpilib.wording.revenue import by_existing, clear, had, products, signed, span, told_apart
+from kpilib.written import count, missing, money, name, per_cent, plural, quarter, several, upper
 
 
 def balance(table: pd.DataFrame) -> str:
@@ -62,6 +62,12 @@ def per_account(table: pd.DataFrame, by: str, currency: str | None = None) -> st
     amount = money(last["revenue_per_account"], currency, 0)
     if len(paying) < 2 or last["revenue_per_account"] <= 0:
         return f"{upper(_group(last['group'], by))}: {amount} per customer"
+    steps = [float(each) for each in shown["revenue_per_account"]]
+    if steps != sorted(steps):
+        most = shown.loc[shown["revenue_per_account"].astype(float).idxmax()]
+        told = list(dict.fromkeys((first["group"], most["group"], last["group"])))
+        each = [f"{_amount(shown, group, currency)} with {_group(group, by)}" for group in told]
+        return f"Revenue per customer does not rise with every step: {several(each)}"
     times = float(last["revenue_per_account"] / first["revenue_per_account"])
     times_told = f"{times:.0f}" if times >= 10 else f"{times:.1f}"
     return (
@@ -70,21 +76,27 @@ def per_account(table: pd.DataFrame, by: str, currency: str | None = None) -> st
     )
 
 
+def _amount(shown: pd.DataFrame, group: str, currency: str | None) -> str:
+    return money(shown.loc[shown["group"] == group, "revenue_per_account"].iloc[0], currency, 0)
+
+
 def per_account_subtitle(quarter_label: str, lookback_months: int, currency: str | None = None) -> str:
     """Name what revenue per customer shows, its unit and its period."""
     unit = f", {name(currency)}" if currency else ""
     return f"Revenue per customer{unit}, the {count(lookback_months)} months to the end of {quarter(quarter_label)}"
 
 
-def retention(impact: Any) -> str:
-    """Say whether customers who had more came back more often.
+def retention(impact: Any, apart: Any = None) -> str:
+    """Say whether customers who had more came back more often: only where that is clear.
 
     Parameters
     ----------
     impact
         ``revenue.Impact``.
+    apart
+        ``contrast.came_back`` of it; without it nothing is clear.
     """
-    shown = impact.table[~impact.table["suppressed"].astype(bool)]
+    shown = told_apart(impact)
     if len(shown) < 2:
         return "Too few customers to compare those who had little with those who had much"
     first, last = (shown.iloc[place] for place in (0, -1))
@@ -92,6 +104,8 @@ def retention(impact: Any) -> str:
         f"{per_cent(first['account_retention'])} with {had(impact, first['group'])}, "
         f"{per_cent(last['account_retention'])} with {had(impact, last['group'])}"
     )
+    if impact.direction["account_retention"] in ("rises", "falls") and not clear(apart):
+        return f"No clear difference in how often customers came back: {levels}"
     opening = {
         "rises": "Customers who had more came back more often",
         "falls": "Customers who had more came back less often",

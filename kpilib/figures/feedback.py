@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,18 +23,21 @@ def by_band(
     Parameters
     ----------
     table
-        In rising order: band, accounts, coverage (0-1), n, score, suppressed.
+        In rising order: band, accounts, coverage (0-1), n, score, suppressed: such a band is named and no more.
     scale
         The lowest and the highest score a customer could give.
     """
     table = needing(table, "band", "accounts", "coverage", "n", "score", "suppressed")
     if table.empty or floats(table, "score").size == 0 or np.isnan(floats(table, "score")).all():
         return Page(title, subtitle, note, 1.2).nothing("Too few customers gave feedback to show a score.")
+    shown = ~table["suppressed"].astype(bool)
+    table = table.assign(**{each: np.where(shown, floats(table, each), np.nan) for each in ("coverage", "score")})
     grid = Rows(len(table), 0.42, 0.3, 0.3)
     page = Page(title, subtitle, note, grid.height)
     for index, row in enumerate(table.to_dict("records")):
         page.write(MARGIN, grid.y(page, index), shorten(row["band"], 1.5, SIZE, "bold"), weight="bold")
-    grid.column(page, 2.5, "customers", [count(each) for each in table["accounts"]])
+    customers = [count(n) if known else "" for n, known in zip(table["accounts"], shown, strict=True)]
+    grid.column(page, 2.5, "customers", customers)
     _scores(page, grid, table, scale, minimum)
     _coverage(page, grid, table)
     told = {name(row["band"]): _score(row["score"]) for row in table.to_dict("records") if not missing(row["score"])}
@@ -52,11 +56,14 @@ def _scores(page: Page, grid: Rows, table: pd.DataFrame, scale: Sequence[float],
         axes.axvline(tick, color=GRID, lw=0.8, zorder=0)
     for index, row in enumerate(table.to_dict("records")):
         if missing(row["score"]):
-            page.write(
-                2.95, grid.y(page, index), f"fewer than {minimum} answers", size=SMALL, color=MUTED, style="italic"
-            )
+            page.write(2.95, grid.y(page, index), _few(row, minimum), size=SMALL, color=MUTED, style="italic")
         else:
             _dot(axes, index, float(row["score"]), (low + high) / 2)
+
+
+def _few(row: dict[str, Any], minimum: int) -> str:
+    """Say why a band has no score: too few answers, or enough, which would tell those of another band."""
+    return f"fewer than {minimum} answers" if row["n"] < minimum else "not shown"
 
 
 def _dot(axes: Axes, index: int, score: float, middle: float) -> None:

@@ -121,10 +121,7 @@ def value_axis(axes: Axes, low: float, high: float) -> None:
 
 def level_axis(axes: Axes, values: np.ndarray, inches: float) -> None:
     """Set a cut axis of shares under dots, with room for their values at both sides."""
-    known = values[np.isfinite(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-    span = max(high - low, 0.05)
-    room = 0.58 * span / (inches - 1.16)
+    low, high, span, room = _levels(values, inches)
     axes.set_xlim(low - room, high + room)
     steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
     step = next(each for each in steps if span / each <= 4 or each == steps[-1])
@@ -132,6 +129,20 @@ def level_axis(axes: Axes, values: np.ndarray, inches: float) -> None:
     axes.set_xticks(ticks, [per_cent(tick, 0) for tick in ticks], fontsize=TINY, color=MUTED)
     for tick in ticks:
         axes.axvline(tick, color=GRID, lw=0.8, zorder=0)
+
+
+def level_cut(values: np.ndarray, inches: float) -> str:
+    """Say in a note that the axis of :func:`level_axis` does not begin at 0; nothing where it does."""
+    low, _, _, room = _levels(values, inches)
+    return " The axis does not begin at 0%." if low > room else ""
+
+
+def _levels(values: np.ndarray, inches: float) -> tuple[float, float, float, float]:
+    """Find the lowest and the highest value, what the axis spans, and the room beside it."""
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    span = max(high - low, 0.05)
+    return low, high, span, 0.58 * span / (inches - 1.16)
 
 
 def change_axis(axes: Axes, changes: np.ndarray) -> None:

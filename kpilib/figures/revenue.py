@@ -123,9 +123,10 @@ def retention(impact: Any, title: str, subtitle: str, note: str, minimum: int = 
     if not np.isfinite(values).any():
         return Page(title, subtitle, note, 1.2).nothing("There are too few customers to show.")
     grid = Rows(len(table), 0.36, 0.42, 0.3)
-    page = Page(title, f"{subtitle}", note, grid.height)
+    inches = WIDTH - 1.6 - 2.75
+    page = Page(title, subtitle, note + marks.level_cut(values, inches), grid.height)
     axes = grid.panel(page, 2.75, WIDTH - 1.6)
-    marks.level_axis(axes, values, WIDTH - 1.6 - 2.75)
+    marks.level_axis(axes, values, inches)
     names = group_names(table, impact.by)
     grid.names(page, names, 1.5)
     for title_, right, column in (("customers", 2.45, "n"), ("customers again", WIDTH - MARGIN, "retained")):

@@ -89,13 +89,14 @@ class Beside:
 
     ``client`` has one row per statistic of ours: what, k (missing but for shares with k or more), value.
     ``rows`` has the comparable rows with ``client`` (ours, in the same statistic); ``left_out`` the
-    others, each with why.
+    others, each with why. ``products`` is how many the client has on sale.
     """
 
     kpi: str
     client: pd.DataFrame
     rows: pd.DataFrame
     left_out: pd.DataFrame
+    products: int = 0
 
 
 def load(engagement: Engagement | None = None) -> pd.DataFrame:
@@ -186,11 +187,38 @@ def beside(book: Book, quarter: str, kpi: str) -> Beside:
     table = load(engagement)
     ours = _ours(book, quarter, kpi)
     rows = comparable(table, kpi, engagement.industry)
+    on_sale = degree.products_on_sale(book, quarter)
+    rows, too_many = _within_reach(rows, on_sale)
     own = {(each.what, _whole(each.k)): each.value for each in ours.itertuples()}
     beyond = 0.0 if kpi == "multi_product_share" else None  # the curve ends where nobody has so many
     keys = zip(rows["statistic"], rows["k"].map(_whole), strict=True)
     rows = rows.assign(client=[own.get(key, beyond) for key in keys])
-    return Beside(kpi, ours, rows, why_not(table, kpi, engagement.industry))
+    left_out = why_not(table, kpi, engagement.industry)
+    if len(too_many):
+        left_out = pd.concat([left_out, too_many[list(left_out)]], ignore_index=True)
+    return Beside(kpi, ours, rows, left_out, on_sale)
+
+
+def _within_reach(rows: pd.DataFrame, on_sale: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the shares that customers of a catalogue of this size can reach from those they cannot, with the reason.
+
+    To have all of a small catalogue is not what it is to have as many of a larger one.
+    """
+    larger = [_whole(each) is not None and each > on_sale for each in rows["products"]]
+    counts = [_whole(k) or 0 for k in rows["k"]]
+    out = [k > on_sale or (k == on_sale and more) for k, more in zip(counts, larger, strict=True)]
+    why = [f"It counts customers with {k} products or more, and this client has {on_sale} on sale." for k in counts]
+    beyond = pd.Series(out, index=rows.index, dtype=bool)
+    return rows[~beyond].reset_index(drop=True), rows.assign(reason=why)[beyond]
+
+
+def left_out(found: Iterable[Beside]) -> pd.DataFrame:
+    """Put together what may not stand beside several of the client's figures: kpi, and the columns of :func:`why_not`.
+
+    A KPI that the client has no figure of is left out.
+    """
+    each = [one.left_out.assign(kpi=one.kpi) for one in found if len(one.client)]
+    return pd.concat(each, ignore_index=True) if each else pd.DataFrame()
 
 
 def _ours(book: Book, quarter: str, kpi: str) -> pd.DataFrame:

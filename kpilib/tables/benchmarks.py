@@ -35,13 +35,17 @@ def left_out(rows: pd.DataFrame) -> Html:
     Parameters
     ----------
     rows
-        ``benchmarks.why_not``: population, time_period, value, low, high, unit, source, verdict, reason.
+        ``benchmarks.why_not``: population, time_period, value, low, high, unit, source, verdict, reason; with ``kpi``
+        where there are several.
     """
     table = _written(needing(rows, "population", "time_period", "unit", "source", "verdict", "reason"))
     table["each"] = [f"{who}: {figure}" for who, figure in zip(table["whose"], table["published"], strict=True)]
-    alike = table.groupby(["verdict", "reason", "source"], sort=False)["each"]
-    table = alike.agg("; ".join).reset_index()
+    if "kpi" in table:
+        table["about"] = table["kpi"].map(say.ABOUT)
+    keys = [each for each in ("about", "verdict", "reason", "source") if each in table]
+    table = table.groupby(keys, sort=False)["each"].agg("; ".join).reset_index()
     columns = [
+        *([text("about", "About")] if "about" in table else []),
         Column("each", "Published", lambda each: name(each, most=2000), "kpi-text"),
         text("verdict", "Verdict"),
         Column("reason", "Why it is not drawn", lambda each: name(each, most=600), "kpi-text"),

@@ -8,8 +8,8 @@ import pandas as pd
 
 from kpilib.captions.revenue import group_names
 from kpilib.tables import Column, Html, show, text
-from kpilib.wording.revenue import CAUTION, CUSTOMERS, signed, span
-from kpilib.written import NOTHING, count, missing, money, needing, per_cent, points, upper
+from kpilib.wording.revenue import CUSTOMERS, signed, span
+from kpilib.written import count, missing, money, needing, per_cent, points, upper
 
 
 def retention(table: pd.DataFrame, currency: str | None = None) -> Html:
@@ -79,10 +79,8 @@ def impact(table: pd.DataFrame, by: str, currency: str | None = None) -> Html:
         Column("account_retention", "Customers again", per_cent),
         Column("revenue_before", _in("Revenue per customer then", currency), _money),
         Column("revenue_per_account", _in("now, lost ones as 0", currency), _money),
-        Column("satisfaction", "Mean score", _score),
-        Column("answered", "Customers who answered", count),
     ]
-    return show(shown, columns, "What became of customers, by what they had", (CAUTION,))
+    return show(shown, columns, "What became of customers, by what they had")
 
 
 def peers(table: pd.DataFrame) -> Html:
@@ -101,10 +99,6 @@ def peers(table: pd.DataFrame) -> Html:
 
 
 _money = partial(money, places=0)
-
-
-def _score(value: float) -> str:
-    return NOTHING if missing(value) else f"{value:.1f}"
 
 
 def _in(title: str, currency: str | None) -> str:

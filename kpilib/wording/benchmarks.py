@@ -6,7 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import NOTHING, Row, have, missing, name, per_cent, plural, quarter, upper
+from kpilib.written import NOTHING, Row, count, have, missing, name, per_cent, plural, quarter, several, upper
+
+ABOUT = {
+    "account_penetration_degree": "Penetration",
+    "account_penetration_index": "Penetration index",
+    "multi_product_share": "Several products",
+    "products_per_account": "Products per customer",
+}
 
 
 def published(row: Row) -> str:
@@ -45,11 +52,15 @@ def of_what(row: Row) -> str:
 def title(found: Any) -> str:
     """Say in one line where the client stands among the published figures that may stand beside it.
 
-    A client within published bounds is neither above nor below them.
+    A client within published bounds is neither above nor below them. Where others sell another number of products,
+    nothing is concluded: the fewer are on sale, the easier it is to have a large share of them, and the harder to have
+    many.
     """
     rows = found.rows.dropna(subset=["client"])
     if rows.empty:
         return "No published figure may stand beside ours"
+    if others := other_catalogues(found):
+        return f"Not like for like: we sell {plural(found.products, 'product')}, they {several(map(count, others))}"
     low, high = (
         [float(row[end]) if missing(row["value"]) else float(row["value"]) for row in rows.to_dict("records")]
         for end in ("low", "high")
@@ -60,6 +71,12 @@ def title(found: Any) -> str:
     if (ours < low).all():
         return "Ours is below every published figure that may stand beside it"
     return "Ours is within the range of the published figures that may stand beside it"
+
+
+def other_catalogues(found: Any) -> list[int]:
+    """List how many products the others sell, where that is another number than ours."""
+    sold = sorted({int(each) for each in found.rows["products"].dropna()})
+    return sold if any(each != found.products for each in sold) else []
 
 
 def beside(found: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,16 +83,16 @@ def money(
 
 
 def fared(impact: Any | None, quarter_label: str, months: int) -> list[str]:
-    """Say what became of customers by what they had, or why that cannot be told.
+    """Say what a table of what became of customers does not: that no rule holds, and that it is an association.
 
     Parameters
     ----------
     impact
-        ``revenue.Impact``; None where no earlier quarter may be compared.
+        ``revenue.Impact`` of the table shown; None where no earlier quarter may be compared.
     """
     if impact is None:
         return [revenue.no_impact(quarter_label, months)]
-    return revenue.what_went_with(impact)[1:]  # the first is the figure's title
+    return revenue.what_went_with(impact)[1:]  # the first is in the table
 
 
 def wallet(found: Any | None) -> list[str]:
@@ -124,10 +124,16 @@ def set_beside(found: Any, peers: dict[str, pd.DataFrame]) -> list[str]:
 
 
 def heard(
-    coverage: pd.DataFrame | None, score: pd.DataFrame | None, by_band: pd.DataFrame | None, scale: Any, months: int
-) -> list[str]:
-    """Say how many customers were heard and what they say, or what is needed to tell."""
-    return said(feedback.heard(coverage, months), feedback.score(score, scale), feedback.quiet_bands(by_band))
+    coverage: pd.DataFrame | None, score: pd.DataFrame | None, by_band: pd.DataFrame | None, scale: Any, months: int,
+    apart: Mapping[str, pd.DataFrame] | None = None, minimum: int = 5,
+) -> list[str]:  # fmt: skip
+    """Say how many customers were heard, what they say and who says otherwise, or what is needed to tell.
+
+    ``apart`` has ``contrast.standing_out`` by what the groups are.
+    """
+    others = (feedback.standing_out(found, what) for what, found in (apart or {}).items())
+    told = feedback.heard(coverage, months), feedback.score(score, scale), feedback.quiet_bands(by_band, minimum)
+    return said(*told, *others)
 
 
 def to_ask(listed: pd.DataFrame | None, band: str, actions: pd.DataFrame | None = None) -> list[str]:

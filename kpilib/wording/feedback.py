@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kpilib.written import MINUS, Row, count, have, missing, name, per_cent, plural, several
+from kpilib.written import MINUS, Row, count, have, missing, name, per_cent, plural, several, spaced
 
 NEEDS_FEEDBACK = "What customers say is not on record: a list of their answers (customer, day, score) would show it."
 NEEDS_CONTACTS = "Whom we met is not on record: a list of contacts (customer, day, kind) would show it."
@@ -63,12 +63,40 @@ def net(nps: float | None) -> str:
     return "0" if whole == 0 else f"{'+' if whole > 0 else MINUS}{abs(whole)}"
 
 
-def quiet_bands(table: pd.DataFrame | None) -> str | None:
+def quiet_bands(table: pd.DataFrame | None, minimum: int = 5) -> str | None:
     """Say which bands gave too little feedback to show a score."""
     if table is None:
         return None
-    few = table.loc[table["suppressed"].astype(bool), "band"].tolist()
-    return f"No score is shown for {several(few)}: too few answers." if few else None
+    hidden = table.loc[table["suppressed"].astype(bool)]
+    few, others = (hidden.loc[mask, "band"].tolist() for mask in (hidden["n"] < minimum, hidden["n"] >= minimum))
+    if not few:
+        return None
+    why = f"No score is shown for {several(few)}: fewer than {minimum} answers"
+    return f"{why}; nor for {several(others)}, which would give them away." if others else f"{why}."
+
+
+def standing_out(found: pd.DataFrame, what: str) -> str | None:
+    """Name the groups that score clearly below or above all others; nothing where none does.
+
+    Parameters
+    ----------
+    found
+        ``contrast.standing_out``: group, n, score, others.
+    what
+        What the groups are: product, topic, or an attribute.
+
+    Example
+    -------
+    >>> rows = {"group": ["south"], "n": [40], "score": [5.25], "others": [7.0]}
+    >>> print(standing_out(pd.DataFrame(rows), "region"))
+    By region, south scores clearly lower than all others (5.2 from 40 customers, against 7.0).
+    """
+    each = [
+        f"{name(row['group'])} scores clearly {'higher' if row['score'] > row['others'] else 'lower'} than all others "
+        f"({row['score']:.1f} from {plural(row['n'], 'customer')}, against {row['others']:.1f})"
+        for row in found.to_dict("records")
+    ]
+    return f"By {spaced(what)}, {several(each)}." if each else None
 
 
 def reached(contacts: pd.DataFrame | None, months: int = 12) -> str:

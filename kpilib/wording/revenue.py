@@ -14,7 +14,6 @@ import pandas as pd
 from kpilib.wording import verdict
 from kpilib.written import (
     Row,
-    are,
     count,
     missing,
     money,
@@ -26,6 +25,7 @@ from kpilib.written import (
     quarter,
     several,
     spaced,
+    upper,
 )
 
 CUSTOMERS = {
@@ -37,11 +37,11 @@ CUSTOMERS = {
     "lost accounts": "lost customers",
 }
 MEASURES = {
-    "account_retention": "share of customers who came back",
+    "account_retention": "the share of customers who came back",
     "revenue_per_account": "revenue per customer",
-    "satisfaction": "satisfaction",
 }
 SEASONS = "one quarter against the one before, seasons included: the data carry no comparison over a year"
+WHAT = {"band": "how much of what they could buy customers had", "products": "how many products customers had"}
 CAUTION = (
     "This is an association: customers with many products differ in size and in much else, so it does not say "
     "that one more product would keep a customer or raise its revenue."
@@ -153,15 +153,37 @@ def signed(amount: Decimal | float, currency: str | None = None) -> str:
     return shown if not round(float(amount)) else f"{'+' if amount > 0 else chr(0x2212)}{shown}"
 
 
+def told_apart(impact: Any) -> pd.DataFrame:
+    """Keep the groups of an impact that are shown and could have more or less."""
+    table = impact.table
+    return table[~table["suppressed"].astype(bool) & (table["group"] != "nothing possible")]
+
+
+def clear(apart: Any) -> bool:
+    """Tell whether an estimated difference leaves out none at all; without an interval nothing is clear.
+
+    Example
+    -------
+    >>> from types import SimpleNamespace as Estimate
+    >>> clear(Estimate(low=0.01, high=0.2)), clear(Estimate(low=-0.01, high=0.2)), clear(None)
+    (True, False, False)
+    """
+    if apart is None or missing(apart.low) or missing(apart.high):
+        return False
+    return bool(apart.low > 0 or apart.high < 0)
+
+
 def what_went_with(impact: Any) -> list[str]:
     """Say what became of customers by what they had before: always an association.
+
+    Of their satisfaction nothing is said here: what customers say is told once, with their scores.
 
     Parameters
     ----------
     impact
         ``revenue.Impact``.
     """
-    shown = impact.table[~impact.table["suppressed"].astype(bool)]
+    shown = told_apart(impact)
     if len(shown) < 2:
         return ["Too few customers to compare those who had little with those who had much."]
     first, last = (shown.iloc[place] for place in (0, -1))
@@ -170,13 +192,17 @@ def what_went_with(impact: Any) -> list[str]:
         f"{per_cent(first['account_retention'])} were still customers in {quarter(impact.later)}; "
         f"with {had(impact, last['group'])}, {per_cent(last['account_retention'])}."
     )
-    mixed = [MEASURES[each] for each, how in impact.direction.items() if how == "mixed"]
+    mixed = [told for each, told in MEASURES.items() if impact.direction[each] == "mixed"]
     order = (
-        f"The {several(mixed)} {are(len(mixed))} not higher with every step: do not read a rule into it."
+        f"{upper(several(mixed))} {_do(len(mixed))} not simply follow {WHAT[impact.by]}: do not read a rule into it."
         if mixed
         else None
     )
     return [each for each in (told, order, CAUTION) if each]
+
+
+def _do(number: int) -> str:
+    return "does" if number == 1 else "do"
 
 
 def had(impact: Any, group: str) -> str:
