@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -151,15 +152,38 @@ def test_an_unknown_kpi_has_no_benchmarks(rows, book):
 
 
 def test_the_clients_figure_is_measured_in_the_statistic_of_the_row(book):
-    client = book("Ax Ay Bx C", products="xyz", engagement={"industry": "software"})
+    client = book("Ax Ay Bx C", products="stuvwxyz1", engagement={"industry": "software"})
     found = benchmarks.beside(client, "2025Q1", "multi_product_share")
     ours = found.rows.set_index("id")["client"]
     assert ours["datadog_2024q3_k2"] == 1 / 3
     assert ours["datadog_2024q3_k8"] == 0  # nobody has so many
     degree = benchmarks.beside(client, "2025Q1", "account_penetration_degree")
-    assert list(degree.rows["client"]) == [3 / 9]  # pooled, as the row is
+    assert list(degree.rows["client"]) == [3 / 27]  # pooled, as the row is
     held = benchmarks.beside(client, "2025Q1", "products_per_account")
     assert list(held.rows["client"]) == [1.5]  # over holders, as the row is
+
+
+def test_more_products_than_a_client_sells_are_nothing_to_stand_beside(book):
+    """All 8 of 8 products are not 8 of 23: the row is left out, with that reason."""
+    client = book("Ax Ay Bx C", products="stuvwxyz", engagement={"industry": "software"})
+    found = benchmarks.beside(client, "2025Q1", "multi_product_share")
+    assert (found.products, found.rows["k"].max()) == (8, 6)
+    why = found.left_out.set_index("id")["reason"]
+    assert why["datadog_2024q3_k8"] == "It counts customers with 8 products or more, and this client has 8 on sale."
+    assert len(found.rows) + len(found.left_out) == (benchmarks.load()["kpi"] == found.kpi).sum()
+
+
+def test_all_that_is_left_out_stands_in_one_table(book):
+    offers = [("Ax", "won", "2025-02-01", None)]
+    client = book("Ax Ay Bx C", products="xyz", opportunities=offers, engagement={"industry": "software"})
+    kpis = ("account_penetration_degree", "multi_product_share", "account_penetration_index")
+    each = [benchmarks.beside(client, "2025Q1", kpi) for kpi in kpis]
+    found = benchmarks.left_out(each)
+    assert len(found) == sum(len(one.left_out) for one in each)
+    assert {"findex_2021_world", "findex_2017_2021_developing"} <= set(found["id"])
+    assert "Penetration index" in tables.left_out(found).html
+    bare = book("Ax", engagement={"industry": "software"})
+    assert set(benchmarks.left_out([benchmarks.beside(bare, "2025Q1", each) for each in kpis])["kpi"]) == set(kpis[:2])
 
 
 def written(folder, **cells):
@@ -213,13 +237,14 @@ def test_a_file_that_is_not_there_is_told(book):
 
 @pytest.fixture
 def software(book):
-    return book("Ax Ay Bx C", products="xyz", engagement={"industry": "software"})
+    return book("Ax Ay Bx C", products="rstuvwxyz", engagement={"industry": "software"})
 
 
 def test_sentences_tell_both_figures(software):
     found = benchmarks.beside(software, "2025Q1", "account_penetration_degree")
-    assert say.beside(found) == ["All customers of Datadog, 30 September 2024: 15.5% to 26.4%; here 33.3%."]
-    assert say.title(found).startswith("Ours is above every")
+    assert say.beside(found) == ["All customers of Datadog, 30 September 2024: 15.5% to 26.4%; here 11.1%."]
+    assert say.title(found) == "Not like for like: we sell 9 products, they 23"
+    assert say.title(replace(found, products=23)) == "Ours is below every published figure that may stand beside it"
     assert "second hand" in say.caution(found.rows)
     assert "bound the mean" in say.caution(found.rows)
     multi = benchmarks.beside(software, "2025Q1", "multi_product_share")

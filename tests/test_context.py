@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from kpilib import kpis, peers, pitfalls, publish, revenue, targets
 from kpilib.captions import context as captions
 from kpilib.kpis import figures_of
+from kpilib.measures.uncertainty import Estimate
 from kpilib.pack import outputs
 from kpilib.planned import Target
 from kpilib.wording import cards as card_words
@@ -194,7 +195,8 @@ def test_scores_are_told_by_the_bands_that_may_be_shown():
     bands = pd.DataFrame(
         {"band": ["low", "mid", "high"], "score": [6.0, None, 8.0], "suppressed": [False, True, False]}
     )
-    assert captions.feedback(bands, NOW, 12)[0] == "Customers who have more give higher scores: 6.0 in low, 8.0 in high"
+    told = captions.feedback(bands, NOW, 12, Estimate(2.0, 1.0, 3.0, 40))[0]
+    assert told == "Customers who have more give higher scores: 6.0 in low, 8.0 in high"
     assert captions.feedback(bands.assign(suppressed=True), NOW, 12)[0].startswith("Too few customers")
 
 
@@ -216,10 +218,19 @@ def test_a_colour_is_no_reference():
 
 def test_shares_with_several_products_say_how_many_are_on_sale():
     rows = {"products": [23, 10, None], "source": "A", "confidence": "confirmed", "transform": "", "client": None}
-    found = SimpleNamespace(kpi="multi_product_share", rows=pd.DataFrame(rows), left_out=pd.DataFrame())
-    assert captions.good(found, NOW)[2].startswith(
-        "The more products are on sale, the more a customer can have: 10 and 23 there."
+    rows |= {"value": 0.5, "low": None, "high": None, "client": 0.4}
+    found = SimpleNamespace(
+        kpi="multi_product_share", rows=pd.DataFrame(rows, index=range(3)), left_out=pd.DataFrame(), products=8
     )
+    title, _, note = captions.good(found, NOW)
+    assert title == "Customers with several products, not like for like: we sell 8 products, they 10 and 23"
+    assert note.startswith("The more products are on sale, the more a customer can have: 10 and 23 there, 8 here.")
+    found.kpi = "account_penetration_degree"
+    title, _, note = captions.good(found, NOW)
+    assert title.startswith("Not like for like: we sell 8")
+    assert note.startswith("The fewer products are on sale, the more easily a customer has a large share of them: 10")
+    found.rows["products"] = 8
+    assert captions.good(found, NOW)[0].startswith("Ours is below every published figure")
 
 
 def test_revenue_per_customer_is_a_multiple_of_those_who_pay():

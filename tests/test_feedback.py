@@ -9,9 +9,15 @@ import duckdb
 import invented
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from kpilib import feedback, kept, penetration
+from kpilib import contrast, feedback, kept, penetration, publish
 from kpilib.errors import DataError
+from kpilib.figures import feedback as feedback_figures
+from kpilib.measures import cells
+from kpilib.tables import feedback as feedback_tables
 
 NOW = "2025Q4"
 YEAR = ("Ax Ay Bx C D",) * 4
@@ -203,3 +209,90 @@ def test_tables_without_a_row_in_the_window_count_nobody(book):
     assert feedback.score(small, NOW)["score"].isna().all()
     assert feedback.contacts(small, NOW)["reached"].tolist() == [0]
     assert feedback.contacts_by_band(small, NOW)["reached"].tolist() == [0, 0, 0, 0]
+
+
+# groups: hidden alike everywhere, and told as different only where that is clear
+
+
+def segmented(book, scores, smallest=3, **facts):
+    """Accounts of three sizes that answered so: size, score, a letter each."""
+    names = [chr(ord("A") + place) for place in range(len(scores))]
+    options = {"engagement": SAID | {"minimum_cell": smallest} | facts}
+    sizes = {name: size for name, (size, _) in zip(names, scores, strict=True)}
+    made = book(*(" ".join(f"{name}x" for name in names),) * 4, products="xy", attributes={"size": sizes}, **options)
+    rows = [(name, "2025-03-01", score, "x", size) for name, (size, score) in zip(names, scores, strict=True)]
+    return told(made, *rows)
+
+
+def test_one_small_group_alone_is_not_told_by_the_total(book):
+    said = [("big", 2), ("big", 3), ("big", 4), ("big", 5), ("mid", 6), ("mid", 7), ("mid", 8), ("small", 10)]
+    made = segmented(book, said)
+    for found in (
+        feedback.by_group(made, NOW, "size"), feedback.score(made, NOW, "size"), feedback.by_subject(made, NOW, "topic")
+    ):  # fmt: skip
+        hidden = found.set_index("group")
+        assert hidden["suppressed"].to_dict() == {"big": False, "mid": True, "small": True}
+        assert hidden["score"].dropna().to_dict() == {"big": 3.5}
+    shown = publish.masked(feedback.by_group(made, NOW, "size"), "group").set_index("group")
+    assert shown.loc[["mid", "small"]].drop(columns="suppressed").isna().all(axis=None)
+    page = feedback_tables.by_group(feedback.by_group(made, NOW, "size"), "size").html
+    assert "mid" not in page
+    assert "2 groups not shown" in page
+    assert feedback.coverage(made, NOW, "size").set_index("group")["coverage"].dropna().to_dict() == {"big": 1.0}
+
+
+def test_two_small_groups_hide_each_other(book):
+    said = [("big", 2), ("big", 3), ("big", 4), ("mid", 6), ("mid", 7), ("small", 10), ("small", 9)]
+    found = feedback.by_group(segmented(book, said), NOW, "size").set_index("group")
+    assert found["suppressed"].to_dict() == {"big": False, "mid": True, "small": True}
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=8), st.integers(1, 6))
+def test_what_is_hidden_cannot_be_had_from_the_total(sizes, smallest):
+    hide = cells.hidden(sizes, smallest)
+    hidden = [size for size, out in zip(sizes, hide, strict=True) if out and size]
+    assert all(size >= smallest for size, out in zip(sizes, hide, strict=True) if not out)
+    assert all(hide) or not hidden or (len(hidden) > 1 and sum(hidden) >= smallest)
+
+
+def test_a_band_is_hidden_alike_in_chart_table_and_file(book):
+    made = told(
+        book(*("Ax Bx Cx Dx Ex Ey Fx Fy G H I",) * 4, products="xy", engagement=SAID | {"minimum_cell": 3}),
+        *((name, "2025-03-01", 5) for name in "ABCDEGHI"),
+    )
+    found = feedback.by_band(made, NOW)
+    drawn = feedback_figures.by_band(found, (0, 10), "Title", "Subtitle", "Note", 3)
+    kept = publish.masked(found, "band", "action").set_index("band")
+    for row in found.to_dict("records"):
+        assert row["suppressed"] == pd.isna(kept.loc[row["band"], "coverage"]) == pd.isna(row["coverage"])
+    shown = [f"{share:.1%}" for share in found["coverage"].dropna()]
+    texts = [each.get_text() for each in drawn.texts]
+    assert [each for each in texts if each.endswith("%")] == shown
+    assert len(shown) == 1
+
+
+def test_only_what_is_clear_is_told_as_a_difference(book):
+    said = [("big", each) for each in (2, 3, 2, 3, 2)] + [("small", each) for each in (7, 8, 7, 8, 7)]
+    made = segmented(book, said)
+    found = contrast.standing_out(made, NOW, "size").set_index("group")
+    assert found["score"].to_dict() == {"big": 2.4, "small": 7.4}
+    assert found["others"].to_dict() == pytest.approx({"big": 7.4, "small": 2.4})
+    plain = stats.ttest_ind([2, 3, 2, 3, 2], [7, 8, 7, 8, 7], equal_var=False).confidence_interval(0.975)
+    assert (found.loc["big", "low"], found.loc["big", "high"]) == pytest.approx((plain.low, plain.high))
+    assert contrast.standing_out(made, NOW, "topic")["group"].tolist() == ["big", "small"]
+    assert contrast.standing_out(made, NOW, "product_id").empty  # one product: no others
+    near = segmented(
+        book, [(size, score) for size, score in zip("aaaaabbbbb", (2, 7, 3, 8, 5, 3, 7, 2, 9, 5), strict=True)]
+    )
+    assert contrast.standing_out(near, NOW, "size").empty
+
+
+def test_bands_are_compared_as_welch_does(book):
+    first, last = (2, 4, 3, 5), (4, 6, 5, 9)
+    made = told(
+        book(*("A B C D Ex Ey Fx Fy Gx Gy Hx Hy",) * 4, products="xy", engagement=SAID | {"minimum_cell": 3}),
+        *((name, "2025-03-01", score) for name, score in zip("ABCDEFGH", first + last, strict=True)),
+    )
+    found, plain = contrast.scores(made, NOW), stats.ttest_ind(last, first, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
+    assert contrast.scores(book("Ax"), "2025Q1").value is None

@@ -388,6 +388,29 @@ def test_the_same_file_read_by_another_column_is_mapping(tmp_path):
     assert moved(client.diff()) == {"mapping"}
 
 
+@pytest.mark.parametrize("counted_then", [True, False])
+def test_whether_quantities_count_is_a_definition(tmp_path, counted_then):
+    """B's z comes back: revenue stays above 0, so it is held only where the quantity of 0 is not read."""
+    client = Client(tmp_path)
+    header = HEADER.replace("quantity", "pieces")
+    (client.folder / "lines.csv").write_text(header + SOLD + "B,z,2025-12-20,-2,-5\n")
+    read = ('revenue = "revenue" }', 'revenue = "revenue", quantity = "pieces" }')
+    start = 'columns = { revenue = "revenue" }'
+    client.change("engagement.toml", ('source = "lines"\n', f'source = "lines"\n{start}\n'))
+    before, after = (read, read[::-1]) if counted_then else (None, read)
+    if before:
+        client.change("engagement.toml", before)
+    client.once()
+    client.change("engagement.toml", after)
+    found = client.diff()
+    assert moved(found) == {"definition"}
+    assert found.exact["definition"]["mean"] == Fraction(1 if counted_then else -1, 12)  # one product of 3, of 4
+    told = found.parts.set_index("part")
+    assert told.loc["mapping", ["what", "lines"]].tolist() == ["", 0]
+    words = ("read", "not read") if counted_then else ("not read", "read")
+    assert told.loc["definition", "what"] == "quantities of sales: {} → {}".format(*words)
+
+
 def test_changed_launches_and_retirements_are_catalogue(tmp_path):
     offer = "product_id,launched,retired\nx,,\ny,2025-01-01,\nz,,2026-02-01\n"
     client = Client(tmp_path, CATALOGUE_TABLE, offer_csv=offer)

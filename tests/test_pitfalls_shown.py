@@ -13,6 +13,7 @@ from kpilib import feedback, kept, offered, pitfalls, targets
 from kpilib.captions import context as caption
 from kpilib.figures import feedback as draw_feedback
 from kpilib.figures import targets as draw_targets
+from kpilib.measures.uncertainty import Estimate
 from kpilib.pitfalls import Finding
 from kpilib.tables import feedback as lay_feedback
 from kpilib.tables import pitfalls as lay_pitfalls
@@ -44,13 +45,19 @@ def bands(**columns):
 
 def test_scores_by_band_are_an_association_and_warned_of_where_they_do_not_follow():
     rising = bands(score=[5.0, 7.0, None])
-    title, _, note = caption.feedback(rising, NOW, 12)
+    title, _, note = caption.feedback(rising, NOW, 12, Estimate(2.0, 0.5, 3.5, 50))
     assert title == "Customers who have more give higher scores: 5.0 in low, 7.0 in mid"
-    assert note.endswith("Neither says which comes first.")
+    assert "Neither says which comes first. A band is not shown where too few answered" in note
+    for unclear in (None, Estimate(2.0, -0.5, 4.5, 50), Estimate(2.0, None, None, 50)):
+        title = caption.feedback(rising, NOW, 12, unclear)[0]
+        assert title == "No clear difference between the scores customers give: 5.0 in low, 7.0 in mid"
     odd = bands(score=[5.0, 4.0, 6.0]).assign(suppressed=False)
     assert caption.feedback(odd, NOW, 12)[0].startswith("Scores do not simply follow how much customers have: 5.0 in")
     assert caption.feedback(bands(score=[5.0, None, None]), NOW, 12)[0].startswith("Too few")
-    assert say_feedback.quiet_bands(rising) == "No score is shown for high: too few answers."
+    assert say_feedback.quiet_bands(rising) == "No score is shown for high: fewer than 5 answers."
+    assert say_feedback.quiet_bands(rising.assign(suppressed=[False, True, True])) == (
+        "No score is shown for high: fewer than 5 answers; nor for mid, which would give them away."
+    )
     assert say_feedback.quiet_bands(None) is None
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kpilib import contrast
 from kpilib.captions import revenue as caption
 from kpilib.figures import revenue as draw
 from kpilib.figures import style
@@ -162,15 +163,45 @@ def test_what_went_with_more_products_is_always_an_association():
         "with 7+ products, 95.0%.",
         say.CAUTION,
     ]
-    assert caption.retention(rises) == (
+    assert caption.retention(rises, contrast.came_back(rises)) == (
         "Customers who had more came back more often: 80.0% with 1–3 products, 95.0% with 7+ products"
     )
+
+
+def test_a_difference_that_chance_explains_is_not_told_as_one():
+    """34 of 38 against 15 of 15: Newcombe's interval of the difference is from -10 to 24 points."""
+    few = impact([34 / 38, 16 / 17, 1.0], "rises")
+    few.table[["n", "retained"]] = [[38, 34], [17, 16], [15, 15]]
+    apart = contrast.came_back(few)
+    assert apart.value == pytest.approx(4 / 38)
+    assert apart.low == pytest.approx(-0.108, abs=0.001)
+    assert apart.low < 0 < apart.high < 0.25
+    assert caption.retention(few, apart).startswith("No clear difference in how often customers came back: 89.5% with")
+    assert "The axis does not begin at 0%." in words(draw.retention(few, "t", "s", "n."))
+    assert contrast.came_back(impact([1.0, 1.0, 1.0], "level")).value == 0
+    hidden = impact([0.8, 0.9, 0.95], "rises")
+    hidden.table["suppressed"] = [True, True, False]
+    assert contrast.came_back(hidden).value is None
+
+
+def test_revenue_that_falls_on_the_way_up_is_no_multiple():
+    falls = LEVELS.assign(
+        group=["1", "2", "3+"], suppressed=False, revenue_per_account=[Decimal(9), Decimal(4), Decimal(18)]
+    )
+    assert caption.per_account(falls, "products", "EUR") == (
+        "Revenue per customer does not rise with every step: EUR 9 with 1 product and EUR 18 with 3+ products"
+    )
+    top = falls.assign(revenue_per_account=[Decimal(2), Decimal(12), Decimal(7)])
+    assert caption.per_account(top, "products").endswith("2 with 1 product, 12 with 2 products and 7 with 3+ products")
+    hidden = falls.assign(suppressed=[False, True, False])  # only what is drawn is judged
+    assert caption.per_account(hidden, "products").endswith("2.0 times what those with 1 product bring")
 
 
 def test_what_does_not_rise_with_every_step_is_warned_of():
     mixed = impact([0.8, 0.95, 0.9], "mixed")
     assert say.what_went_with(mixed)[1] == (
-        "The share of customers who came back is not higher with every step: do not read a rule into it."
+        "The share of customers who came back does not simply follow the number of products: "
+        "do not read a rule into it."
     )
     assert caption.retention(mixed).startswith("Who came back does not simply follow")
     page = draw.retention(mixed, caption.retention(mixed), caption.retention_subtitle(mixed), say.CAUTION)

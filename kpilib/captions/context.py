@@ -57,7 +57,8 @@ def good(found: Any, quarter_label: str, value: float | None = None, peer: float
     """
     title = say.title(found)
     if found.kpi == "multi_product_share":
-        title = f"Customers with several products: {title[:1].lower()}{title[1:]}"
+        join = "," if say.other_catalogues(found) else ":"
+        title = f"Customers with several products{join} {title[:1].lower()}{title[1:]}"
     if found.rows.empty and not missing(value) and not missing(peer):
         title = f"The average is {per_cent(value)}; a quarter of customers reach {per_cent(peer)} or more"
     out = len(found.left_out)

@@ -90,6 +90,20 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
     return Compared(count, found, gone, Decimal(sold or 0), Decimal(moved or 0), str(file))
 
 
+def with_quantity(file: str) -> bool:
+    """Tell whether any line of a kept table has a quantity: the rule of net quantity looks at those alone."""
+    with duckdb.connect() as db:
+        return bool(db.execute(f"select count(quantity) from read_parquet({literal(file)})").fetchone()[0])
+
+
+def without_quantity(file: str, to: Path) -> str:
+    """Write a kept table as if its quantities had not been read."""
+    with duckdb.connect() as db:
+        bare = f"select * replace (null::decimal(18, 4) as quantity) from read_parquet({literal(file)})"
+        db.execute(f"copy ({bare}) to {literal(str(to))} (format parquet)")
+    return str(to)
+
+
 def _pair(db: duckdb.DuckDBPyConnection, same: list[str]) -> int:
     """Pair lines that came with lines that went and agree in some columns, one to one; return how many."""
     keys = ", ".join(same)

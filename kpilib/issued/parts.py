@@ -7,7 +7,8 @@ The kinds, in the order in which they are let in; each is worth what it moves wh
 - ``corrections``: lines and opportunities changed or gone, attributes and dates of accounts changed
 - ``mapping``: which item is which product, and how the same files are read
 - ``catalogue``: products, their launch and retirement, who could buy them, what each table of evidence may prove
-- ``definition``: look-back, who is counted, lives of installations, fiscal year, all other words
+- ``definition``: look-back, who is counted, lives of installations, whether quantities count, fiscal year, all other
+  words
 """
 
 from __future__ import annotations
@@ -103,15 +104,17 @@ class _Evidence:
         # the same files read into other lines: nothing arrived, the reading changed
         reread = {key for key in compared if key in old and key in new and old[key].read_from == new[key].read_from}
         late, corrected, anew, proving = dict(old), dict(old), dict(old), dict(old)
+        read = {key: _read_anew(old[key], new[key], compared[key], scratch / f"{key[0]}_{key[1]}_anew.parquet")
+                for key in reread}  # fmt: skip
         for key, each in compared.items():
             first = old.get(key) or new[key]
             if key not in reread:
                 late[key] = replace(first, file=each.earlier_and_late)
                 corrected[key] = replace(first, file=new[key].file) if key in new else None
-            anew[key] = replace(first, file=new[key].file) if key in new else None
+            anew[key] = replace(first, file=read[key][0] if key in read else new[key].file) if key in new else None
             proving[key] = replace(anew[key], products=new[key].products) if key in new else None
         data = [each for key, each in compared.items() if key not in reread]
-        others = [compared[key] for key in reread]
+        others = [found for _, found in read.values()]
         stages = [
             tuple(each for each in stage.values() if each is not None) for stage in (late, corrected, anew, proving)
         ]
@@ -145,6 +148,23 @@ def _compared(old: Proof | None, new: Proof | None, file: Path) -> lines.Compare
         pq.write_table(pq.read_schema(there.file).empty_table(), empty)
     sides = (each.file if each else str(empty) for each in (old, new))
     return lines.compare(*sides, there.kind, file)
+
+
+def _read_anew(old: Proof, new: Proof, found: lines.Compared, file: Path) -> tuple[str, lines.Compared]:
+    """Read the same files as today's columns say, but for whether quantities count: that is a definition.
+
+    Returns the file of the lines, and what became of those of then. Where quantities are gone and more is read
+    otherwise besides, the two cannot be told apart, and all of it is the reading.
+    """
+    counted_then, counted_now = (lines.with_quantity(each.file) for each in (old, new))
+    if counted_then == counted_now:
+        return new.file, found
+    bare = lines.without_quantity(old.file if counted_then else new.file, file)
+    sides = (bare, new.file) if counted_then else (old.file, bare)
+    rest = lines.compare(*sides, old.kind, file.with_suffix(".rest.parquet"))
+    if not counted_then:
+        return bare, rest
+    return (new.file, found) if rest.arrived + rest.changed else (old.file, rest)
 
 
 def _corrections(each: lines.Compared) -> list[str]:
@@ -350,6 +370,12 @@ def _definition(then: Inputs, now: Inputs) -> Iterator[str]:
     old, new = _by_turn(then), _by_turn(now)
     if any(old[key].life_months != new[key].life_months for key in set(old) & set(new)):
         yield "life of what is installed"
+    for key in set(old) & set(new):
+        if old[key].read_from == new[key].read_from:
+            sides = [lines.with_quantity(side[key].file) for side in (old, new)]
+            if sides[0] != sides[1]:
+                before, after = ("read" if each else "not read" for each in sides)
+                yield f"quantities of {key[0]}: {before} → {after}"
     if kinds := {kind for kind, _ in old} ^ {kind for kind, _ in new}:
         yield f"kinds of evidence: {', '.join(sorted(kinds))}"
 

@@ -80,7 +80,8 @@ def impact(table: pd.DataFrame, by: str, currency: str | None = None) -> Html:
         Column("revenue_before", _in("Revenue per customer then", currency), _money),
         Column("revenue_per_account", _in("now, lost ones as 0", currency), _money),
     ]
-    return show(shown, columns, "What became of customers, by what they had")
+    what = "penetration" if by == "band" else "number of products"
+    return show(shown, columns, f"What became of customers, by their earlier {what}")
 
 
 def peers(table: pd.DataFrame) -> Html:
