@@ -229,7 +229,9 @@ def test_shares_with_several_products_say_how_many_are_on_sale():
     title, _, note = captions.good(found, NOW)
     assert title.startswith("Not like for like: we sell 8")
     assert note.startswith("The fewer products are on sale, the more easily a customer has a large share of them: 10")
-    found.rows["products"] = 8
+    found.products = 10
+    assert captions.good(found, NOW)[0] == "Not like for like: we sell 10 products, some of them 23"
+    found.products = found.rows["products"] = 8
     assert captions.good(found, NOW)[0].startswith("Ours is below every published figure")
 
 

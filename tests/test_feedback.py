@@ -18,6 +18,7 @@ from kpilib.errors import DataError
 from kpilib.figures import feedback as feedback_figures
 from kpilib.measures import cells
 from kpilib.tables import feedback as feedback_tables
+from kpilib.wording import feedback as say_feedback
 
 NOW = "2025Q4"
 YEAR = ("Ax Ay Bx C D",) * 4
@@ -279,6 +280,10 @@ def test_only_what_is_clear_is_told_as_a_difference(book):
     assert found["others"].to_dict() == pytest.approx({"big": 7.4, "small": 2.4})
     plain = stats.ttest_ind([2, 3, 2, 3, 2], [7, 8, 7, 8, 7], equal_var=False).confidence_interval(0.975)
     assert (found.loc["big", "low"], found.loc["big", "high"]) == pytest.approx((plain.low, plain.high))
+    assert say_feedback.standing_out(found.reset_index(), "company_size") == (
+        "By company size, big scores clearly lower than all others (2.4 from 5 customers, against 7.4); "
+        "small scores clearly higher than all others (7.4 from 5 customers, against 2.4)."
+    )
     assert contrast.standing_out(made, NOW, "topic")["group"].tolist() == ["big", "small"]
     assert contrast.standing_out(made, NOW, "product_id").empty  # one product: no others
     near = segmented(

@@ -60,7 +60,8 @@ def title(found: Any) -> str:
     if rows.empty:
         return "No published figure may stand beside ours"
     if others := other_catalogues(found):
-        return f"Not like for like: we sell {plural(found.products, 'product')}, they {several(map(count, others))}"
+        who = "they" if (rows["products"].dropna() != found.products).all() else "some of them"
+        return f"Not like for like: we sell {plural(found.products, 'product')}, {who} {several(map(count, others))}"
     low, high = (
         [float(row[end]) if missing(row["value"]) else float(row["value"]) for row in rows.to_dict("records")]
         for end in ("low", "high")
@@ -75,8 +76,7 @@ def title(found: Any) -> str:
 
 def other_catalogues(found: Any) -> list[int]:
     """List how many products the others sell, where that is another number than ours."""
-    sold = sorted({int(each) for each in found.rows["products"].dropna()})
-    return sold if any(each != found.products for each in sold) else []
+    return sorted({int(each) for each in found.rows["products"].dropna()} - {found.products})
 
 
 def beside(found: Any) -> list[str]:

@@ -96,7 +96,7 @@ def standing_out(found: pd.DataFrame, what: str) -> str | None:
         f"({row['score']:.1f} from {plural(row['n'], 'customer')}, against {row['others']:.1f})"
         for row in found.to_dict("records")
     ]
-    return f"By {spaced(what)}, {several(each)}." if each else None
+    return f"By {spaced(what)}, {'; '.join(each)}." if each else None
 
 
 def reached(contacts: pd.DataFrame | None, months: int = 12) -> str:
