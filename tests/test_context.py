@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
+import invented
+import nbformat
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -240,3 +243,32 @@ def test_revenue_per_customer_is_a_multiple_of_those_who_pay():
     table = pd.DataFrame(rows | {"revenue_per_account": [Decimal(0), Decimal(10), Decimal(35)]})
     told = captions.per_account(table, "products", NOW, 12, "EUR")[0]
     assert told == "Customers with 2+ products bring EUR 35 each, 3.5 times what those with 1 product bring"
+
+
+# the chapter's own tables
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Run the chapter's cells on the invented firm that has feedback, contacts, owners and offers."""
+    folder = tmp_path_factory.mktemp("chapter")
+    shown, cells = [], nbformat.read(Path(__file__).parents[1] / "notebooks" / "3_context.ipynb", as_version=4).cells
+    given = {"engagement": str(invented.write(folder / "northgate")), "quarter": "", "tables": str(folder / "tables")}
+    known = {"display": shown.append}
+    for each in cells:
+        if each.cell_type == "code":
+            exec(compile(each.source, each.id, "exec"), known)
+            known |= given if each.id == "parameters" else {}
+    return {path.stem: pd.read_csv(path) for path in (folder / "tables").glob("*.csv")}, known
+
+
+def test_feedback_and_contacts_are_published_by_group(published):
+    tables, known = published
+    for name in ("feedback_by_band", "feedback_by_size", "contacts_by_kind", "contacts_by_band", "came_back_by_band"):
+        assert len(tables[name]) > 1, name
+    kept = known["feedback"].by_group(known["book"], known["quarter"], "size").set_index("group")
+    assert tables["feedback_by_size"].set_index("group")["score"].to_dict() == pytest.approx(
+        kept["score"].to_dict(), abs=1e-6, nan_ok=True
+    )
+    both = {"findex_2021_world", "findex_2017_2021_developing"}
+    assert both <= set(tables["published_left_out"]["id"])  # an index is measured, so its rows are told
