@@ -6,7 +6,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     errors  quarters  planned  engagement  sql                           what a client's words mean
     facts.encodings  facts.sources  facts.checks  facts.intake           files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.plans
-    facts.eligibility  facts.portfolio
+    facts.doubts  facts.eligibility  facts.portfolio
     positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
     measures.cells
@@ -33,7 +33,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     issued.inputs  issued.lines  issued.parts  issued.record  issued     what was said before
     actions.chosen  actions.candidates  actions.workbook                 who to call, and what came of it
     actions.followed  actions.plan  actions.record
-    ledger  trace                                                        tables -> files, and back to the rows
+    trace                                                                tables -> files, and back to the rows
     written  wording  captions  tables                                   shown, never computed
     figures.style  figures.marks  figures.ladders  figures
     wording.groups  captions.groups  tables.groups  figures.groups
@@ -54,6 +54,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.programmes  captions.programmes
     tables.programmes  figures.programmes
     wording.cases  captions.cases  tables.cases  figures.cases
+    ledger                                                               what was read, set aside and doubted
     appendix  calls                                                      cards with a client's figures; the call list
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack

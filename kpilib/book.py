@@ -84,7 +84,7 @@ class Book:
 
     @cached_property
     def quarters(self) -> pd.DataFrame:
-        """quarter, label, first_day, as_of, window_start, complete: one row each, oldest first."""
+        """quarter, label, first_day, as_of, window_start, complete, told: one row each, oldest first."""
         return self.table("quarters")
 
     @cached_property
@@ -132,6 +132,11 @@ class Book:
                 "Ask for one of these, or widen data_from and data_to.",
             )
         return asked
+
+    def tells(self, label: str) -> bool:
+        """Whether anything tells what accounts have at a quarter's end: without its snapshot, nothing may."""
+        row = self.quarters[self.quarters["label"] == label].iloc[0]
+        return bool(row.get("told", True))
 
     def default_quarter(self) -> str:
         """The last complete quarter.

@@ -50,6 +50,26 @@ def listed(words: Sequence[object], most: int = 12) -> str:
     return shown + (f" and {len(words) - most} more" if len(words) > most else "") or "nothing"
 
 
+def refuse(problems: Sequence[KpiError]) -> None:
+    """Raise what was found, if anything: one problem as it is, several together.
+
+    Example
+    -------
+    >>> refuse([])
+    >>> refuse([DataError("One."), DataError("Two.")])
+    Traceback (most recent call last):
+    ...
+    kpilib.errors.DataError: 2 problems:
+      - One.
+      - Two.
+    """
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        told = dict.fromkeys(map(str, problems))
+        raise DataError(f"{len(told)} problems:\n" + "\n".join(f"  - {each}" for each in told))
+
+
 class EngagementError(KpiError):
     """The engagement file contradicts itself or this kit; every problem is told at once."""
 

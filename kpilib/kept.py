@@ -15,7 +15,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.engagement import Engagement, load
 from kpilib.errors import DataError
-from kpilib.facts import checks, records
+from kpilib.facts import checks, doubts, records
 from kpilib.sql import literal
 
 if TYPE_CHECKING:
@@ -176,27 +176,28 @@ def _products(facts: Portfolio) -> pd.DataFrame:
 
 
 def _quarters(facts: Portfolio) -> pd.DataFrame:
-    """Mark what the data cover to its ends: the quarter, the longest look-back, and the day of a snapshot."""
+    """Mark what the data cover to its ends: the quarter, the longest look-back, and the day of a snapshot.
+
+    ``told``: something tells what accounts have on the day; without a snapshot of it, nothing may.
+    """
     declared = facts.engagement
     kinds = {each.kind for each in declared.evidence}
     longest = max([declared.lookback_months // 3, *facts.products["lookback_quarters"]]) if "sales" in kinds else 1
-    snapshots = (
-        {row[0] for row in facts.db.execute("select distinct day from snapshots").fetchall()}
-        if facts.snapshots is not None
-        else set()
-    )
+    snapshots = doubts.days_of_snapshots(facts.db, declared)
     rows = []
     for each in facts.quarters:
         needed = each.last_day if kinds == {"snapshot"} else each.later(1 - longest).first_day
         covered = declared.data_from <= needed and each.last_day <= declared.data_to
         seen = facts.snapshots is None or each.last_day in snapshots
         window = each.later(1 - declared.lookback_months // 3).first_day
-        rows.append((each.index, each.label, each.first_day, each.last_day, window, covered and seen))
-    return pd.DataFrame(rows, columns=["quarter", "label", "first_day", "as_of", "window_start", "complete"])
+        told = seen or not kinds <= {"snapshot", "revenue"}
+        rows.append((each.index, each.label, each.first_day, each.last_day, window, covered and seen, told))
+    columns = ["quarter", "label", "first_day", "as_of", "window_start", "complete", "told"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _readings(facts: Portfolio) -> pd.DataFrame:
-    rows = [(each.name, ", ".join(each.files), each.rows, each.how) for each in facts.readings.values()]
+    rows = [(each.name, ", ".join(each.files) or "a query", each.rows, each.how) for each in facts.readings.values()]
     return pd.DataFrame(rows, columns=["source", "files", "rows", "read_as"]).astype(
         {"source": "string", "files": "string", "read_as": "string"}
     )
@@ -225,6 +226,7 @@ def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
     from kpilib import positions
 
     last = facts.quarters[-1]
+    nobodys = positions.open_to_nobody(facts, folder / "positions.parquet")
     found = positions.proven_not_possible(facts, folder / "positions.parquet", last.index)
     rows = [
         checks.entry(
@@ -233,6 +235,8 @@ def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
         for rule, (count, pairs) in found.items()
         if count
     ]
+    if nobodys:
+        rows.append(checks.entry("catalogue", "open_to_nobody", len(nobodys), nobodys[: checks.EXAMPLES]))
     return pd.DataFrame(rows, columns=checks.LEDGER)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpilib import publish
+from kpilib import publish, wording
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import counts
@@ -25,10 +25,52 @@ def text(book: Book) -> str:
     for action, title in (("set aside", "Set aside"), ("flagged", "Kept and flagged")):
         rows = ledger[ledger["action"] == action].to_dict("records")
         parts.append(f"{title}\n" + ("\n".join(map(_entry, rows)) or "  nothing"))
+    if said := wording.doubts(doubts(book)):
+        parts.append("Look at this before any figure\n" + "\n".join(f"  - {each}" for each in said))
     stated = controls(book)
     if len(stated):
         parts.append("Control totals\n" + "\n".join(_control(each) for each in stated.to_dict("records")))
     return "\n\n".join(parts)
+
+
+DOUBTED = {  # whether it is told whatever it is worth
+    "two_spellings": True,
+    "open_to_nobody": True,
+    "no_snapshot": True,
+    "contradicting_rows": True,
+    "outside_nothing": True,
+    "repeated_line": False,
+    "unlisted_account": False,
+    "blank_cell": False,
+}
+
+
+def doubts(book: Book) -> pd.DataFrame:
+    """What is counted, looks right, and may well be wrong.
+
+    Returns
+    -------
+    table, rule, rows, share (0 to 1: of the table's revenue used, or of its rows where that is larger or there is
+    none), of (revenue or rows), examples; worst rules first. What repeats, is blank or is of accounts without a row
+    on file stands here from ``allow_set_aside`` on.
+    """
+    totals, rows = book.totals().set_index("table"), []
+    ledger = book.ledger()
+    for each in ledger[ledger["rule"].isin(list(DOUBTED)) & (ledger["action"] == "flagged")].to_dict("records"):
+        share, of = 0.0, "rows"
+        if each["table"] in totals.index:
+            of_table = totals.loc[each["table"]]
+            share = each["rows"] / of_table["rows_read"]
+            money = (
+                float(each["revenue"] / of_table["revenue_read"])
+                if each["revenue"] and of_table["revenue_read"]
+                else 0.0
+            )
+            share, of = max((money, "revenue"), (share, "rows"))
+        if DOUBTED[each["rule"]] or share > book.engagement.allow_set_aside:
+            rows.append((each["table"], each["rule"], each["rows"], share, of, each["examples"]))
+    rows.sort(key=lambda row: (list(DOUBTED).index(row[1]), -row[3]))
+    return pd.DataFrame(rows, columns=["table", "rule", "rows", "share", "of", "examples"])
 
 
 def controls(book: Book) -> pd.DataFrame:
@@ -131,11 +173,14 @@ def write_set_aside(book: Book, path: Path) -> Path:
 
 
 def _complete(book: Book) -> str:
-    complete = book.quarters[book.quarters["complete"].astype(bool)]["label"]
+    complete = book.quarters[book.quarters["complete"].astype(bool)]
     if complete.empty:
         return f"no quarter complete with a look-back of {book.lookback_months} months"
-    span = complete.iloc[0] if len(complete) == 1 else f"{complete.iloc[0]} to {complete.iloc[-1]}"
-    return f"complete {span} with a look-back of {book.lookback_months} months"
+    runs = complete.groupby(complete["quarter"].diff().ne(1).cumsum())["label"]
+    spans = [
+        first if first == last else f"{first} to {last}" for first, last in zip(runs.first(), runs.last(), strict=True)
+    ]
+    return f"complete {' and '.join(spans)} with a look-back of {book.lookback_months} months"
 
 
 def _reading(each: dict) -> str:
@@ -157,6 +202,8 @@ def _total(each: dict) -> str:
 
 def _entry(each: dict) -> str:
     also = each["hits"] - each["rows"]
+    if not each["rows"]:
+        return f"  {also:,} {each['rule']} in {each['table']}: {each['says']} (an earlier rule owns them all)"
     lines = [f"  {each['rows']:,} {each['rule']} in {each['table']}: {each['says']}"]
     if also:
         lines[0] += f" ({each['hits']:,} with those that an earlier rule owns)"

@@ -182,8 +182,10 @@ def _base(book: Book, quarter: str) -> pd.DataFrame:
 
 
 def _quarter(book: Book, label: str, pairs: pd.DataFrame) -> dict[str, Any]:
-    """Measure one quarter by itself; an empty base leaves shares undefined."""
+    """Measure one quarter by itself; an empty base, or no snapshot to tell, leaves shares undefined."""
     at, found = queries.moment(book, label), degree.measured(pairs)
+    held = ("mean", "pooled", "median", "multi", "products_per_account")
+    untold = {} if book.tells(label) else dict.fromkeys(held)
     return {
         **{"quarter": label, "as_of": at.as_of, "complete": at.complete},
         **{"accounts": found.accounts, "nothing_possible": found.nothing_possible, "n": found.n},
@@ -193,6 +195,7 @@ def _quarter(book: Book, label: str, pairs: pd.DataFrame) -> dict[str, Any]:
         "revenue_quarter": degree.summed(pairs["revenue_quarter"]),
         "revenue_window": degree.summed(pairs["revenue_window"]),
         "plan": changes.target(book, label),
+        **untold,
     }
 
 

@@ -101,6 +101,17 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     return found
 
 
+def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
+    """Name the products that are possible for no account in any quarter."""
+    words = _Words(portfolio.products)
+    rows = portfolio.con.read_parquet(path)
+    found = rows.aggregate(**{f"some_{n}": rows[f"possible_{n}"].bit_or() for n in words}).to_pyarrow().to_pylist()[0]
+    return [
+        name for place, name in enumerate(portfolio.products["product_id"])
+        if not (found[f"some_{place // WORD}"] or 0) >> place % WORD & 1
+    ]  # fmt: skip
+
+
 def _bit_count(word: Any) -> Any:
     """Stand for the engine's own function, which Ibis has no name for."""
 

@@ -90,10 +90,11 @@ def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
     """Every used row of one account up to a day, oldest first."""
     parts = []
     for number, each in enumerate(facts.engagement.evidence, 1):
+        blank = "amount_text is null" if each.wide else "false"
         if each.kind != "revenue":
             parts.append(
                 f"select '{each.kind}' as kind, {portfolio.proves(each)}, day, stop, quantity, revenue, "
-                f"_file as file, _record as record from {quoted(f'used {number}')} "
+                f"{blank} as blank, _file as file, _record as record from {quoted(f'used {number}')} "
                 "where account_id = $account and day <= $as_of"
             )
     cursor = facts.db.execute(
@@ -107,7 +108,7 @@ def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
 def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int, book: Book) -> dict[str, Any]:
     opens = at.later(1 - quarters).first_day
     sold = rows[(rows["kind"] == "sales") & (rows["day"] >= opens)]
-    last = rows.iloc[-1].to_dict() if len(rows) else {}
+    last = _cited(rows, sold, at.last_day, state["state"] == "held")
     evidence = _evidence(rows, sold, at.last_day, opens, book.engagement.free_items_count)
     reason = state["reason"]
     return {
@@ -124,17 +125,40 @@ def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int,
     }
 
 
+def _cited(rows: pd.DataFrame, sold: pd.DataFrame, as_of: date, held: bool) -> dict[str, Any]:
+    """The row that stands for the state: of what is held the last that proves it, else the last there is."""
+    if held:
+        for proves in (
+            rows[rows["kind"].isin(("subscriptions", "installed")) & _running(rows, as_of)],
+            rows[(rows["kind"] == "snapshot") & (rows["day"] == as_of)],
+            sold[sold["revenue"] > 0] if len(sold) else sold,
+            sold,
+        ):
+            proves = proves[proves["quantity"].map(_positive).astype(bool)]
+            if len(proves):
+                return proves.iloc[-1].to_dict()
+    return rows.iloc[-1].to_dict() if len(rows) else {}
+
+
+def _running(rows: pd.DataFrame, as_of: date) -> pd.Series:
+    return rows["stop"].map(lambda stop: stop is None or stop > as_of).astype(bool)
+
+
 def _evidence(rows: pd.DataFrame, sold: pd.DataFrame, as_of: date, opens: date, free: bool) -> str:
     """Say in plain words what proves a holding on a day, or why nothing does."""
     for kind, words in (("subscriptions", "subscribed"), ("installed", "installed")):
-        running = rows[(rows["kind"] == kind) & rows["stop"].map(lambda stop: stop is None or stop > as_of)]
+        running = rows[(rows["kind"] == kind) & _running(rows, as_of)]
         if len(running) and _sum(running["quantity"].map(lambda each: Decimal(1) if each is None else each)) > 0:
             until = running.iloc[-1]["stop"]
             return f"{words} since {running.iloc[0]['day']}" + (f", until {until}" if until else "")
-    if ((rows["kind"] == "snapshot") & (rows["day"] == as_of) & (rows["quantity"].map(_positive))).any():
-        return f"in the snapshot of {as_of}"
+    named = rows[(rows["kind"] == "snapshot") & (rows["day"] == as_of)]
+    if named["quantity"].map(_positive).any():
+        others = " (another row of it says otherwise)" if not named["quantity"].map(_positive).all() else ""
+        return f"in the snapshot of {as_of}{others}"
     if len(sold):
         return _sold(sold, opens, as_of, free)
+    if len(named):
+        return f"{'blank' if named['blank'].all() else 'named as not had'} in the snapshot of {as_of}"
     if len(rows):
         return f"last evidence {rows.iloc[-1]['day']}, nothing that holds on {as_of}"
     return "no evidence at all"

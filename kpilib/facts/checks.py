@@ -7,7 +7,7 @@ rows read = rows used + rows set aside, and revenue likewise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,12 @@ SAYS = {
     "ends_before_start": "ends on or before the day it starts: proves nothing",
     "between_quarters": "snapshot of a day that ends no quarter: proves nothing",
     "month_without_lines": "no line in a month inside data_from to data_to: a missing delivery?",
+    "no_snapshot": "no snapshot of the day that ends a quarter: nothing is known of what snapshots tell of it",
+    "blank_cell": "blank in the matrix: counts as not had",
+    "contradicting_rows": "the account stands twice for one day, with and without the product: counts as had",
+    "two_spellings": "account on file without facts whose id, written otherwise, stands in the facts: counts twice",
+    "outside_nothing": "named in catalogue.outside, and no product of the grain: matches nothing",
+    "open_to_nobody": "product that no account could buy in any quarter: who could buy what?",
     "not_on_offer": "product held after it was retired or before it was launched: not counted as held",
     "outside_eligibility": "product held by an account it is not open to: not counted as held",
 }
@@ -47,8 +53,18 @@ TODO = {
     "outside_calendar": "Widen data_from and data_to if these days are delivered whole.",
     "unknown_account": "Complete the accounts table, or set accounts.complete = false.",
     "month_without_lines": "Ask the client for that month.",
+    "unlisted_account": "Check how the ids are written; ask the client for these accounts.",
+    "no_snapshot": "Ask the client for it, or end the data before it (data_from, data_to).",
+    "blank_cell": 'Ask what a blank means; where it means no, say so: no = [..., ""].',
+    "contradicting_rows": "Ask which row holds; keep one row for an account and day.",
+    "two_spellings": "Write the ids alike in a source of your own (sql), as in lpad(id, 6, '0').",
+    "outside_nothing": "With [grain], outside names products: map the item to one of that name in the grain.",
+    "open_to_nobody": "Check its eligibility rules, and its launch and retirement.",
     "no_spend": "Ask whether the spend is unknown; leave such rows out.",
     "no_such_account": "Check how the ids are written; add the accounts to the accounts table if they are customers.",
+}
+KEPT_TODO = {
+    "repeated_line": 'Each of them counts. Where lines were sent twice: duplicates = "set aside" (and duplicate_key).',
 }
 LEDGER = ("table", "rule", "action", "rows", "hits", "also_set_aside", "revenue", "says", "todo", "examples")
 HASHED_AT_ONCE = 3_000_000
@@ -72,15 +88,19 @@ TOTALS = (
 
 @dataclass(frozen=True)
 class Rules:
-    """SQL conditions by rule name: those that set a row aside, in order, and those that flag it."""
+    """SQL conditions by rule name: those that set a row aside, in order, and those that flag it.
+
+    ``todo`` has remedies that fit this table better than the rule's own.
+    """
 
     set_aside: dict[str, str]
     flags: dict[str, str]
+    todo: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, set_aside: dict[str, str], flags: dict[str, str]) -> Rules:
+    def of(cls, set_aside: dict[str, str], flags: dict[str, str], todo: dict[str, str] | None = None) -> Rules:
         """Leave out rules that do not apply: those whose condition is empty."""
-        return cls(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)))
+        return cls(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)), todo or {})
 
 
 @dataclass(frozen=True)
@@ -164,30 +184,69 @@ def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: in
     return False
 
 
-def entry(label: str, rule: str, hits: int, examples: Sequence[str]) -> dict[str, object]:
-    """Make a ledger row for what was flagged otherwise than by a scan of conditions; ``examples`` as shown."""
-    row = (label, rule, "flagged", hits, hits, 0, None, SAYS[rule], TODO.get(rule, ""), "\n".join(examples))
-    return dict(zip(LEDGER, row, strict=True))
-
-
-def refuse_repeated_ids(db: DuckDBPyConnection, label: str, view: str, column: str) -> None:
-    """Stop where a table that must name each thing once names one twice.
+def refuse_copied_files(db: DuckDBPyConnection, view: str, columns: Sequence[str], key: str) -> None:
+    """Stop where every line of a file stands in an earlier one already: a delivery that came twice counts twice.
 
     Raises
     ------
     DataError
-        With the first few ids; counting either row would be a guess.
+        With the files and their lines. Files of a single line may repeat by chance.
     """
+    same = ", ".join(map(quoted, columns))
+    copies = db.execute(
+        "select _file, count(*), min(earlier), sum(count(*)) over () from (select _file, row_number() over w as place, "
+        f"first_value(_file) over w as earlier from {quoted(view)} "
+        f"window w as (partition by {same} order by _file, _record)) "
+        "group by _file having min(place) > 1 and count(*) > 1 order by 1"
+    ).fetchall()
+    if copies:
+        rows = db.execute(f"select count(*) from {quoted(view)}").fetchone()[0]
+        told = [f"{file}: its {n:,} lines stand in {earlier}" for file, n, earlier, _ in copies]
+        raise DataError(
+            f"{key}: the same delivery stands twice and would count twice.",
+            f"Found {listed(told, most=5)}; {copies[0][-1] / rows:.1%} of the lines.",
+            f'Take the copy out of the folder, or say in {key} duplicates = "set aside" (count once) or "keep".',
+        )
+
+
+def entry(label: str, rule: str, hits: int, examples: Sequence[str], todo: str = "") -> dict[str, object]:
+    """Make a ledger row for what was flagged otherwise than by a scan of conditions; ``examples`` as shown."""
+    row = (label, rule, "flagged", hits, hits, 0, None, SAYS[rule], todo or TODO.get(rule, ""), "\n".join(examples))
+    return dict(zip(LEDGER, row, strict=True))
+
+
+def refuse_repeated_ids(db: DuckDBPyConnection, label: str, view: str, column: str, source: str = "") -> None:
+    """Stop where a table that must name each thing once names one twice.
+
+    Parameters
+    ----------
+    source
+        Name of the source behind it, for the query that would mend it.
+
+    Raises
+    ------
+    DataError
+        With the first few ids, told apart by whether their rows agree; counting either row would be a guess.
+    """
+    names = [each[0] for each in db.execute(f"describe {quoted(view)}").fetchall()]
+    own = [each for each in names if each not in ("_file", "_record", "unread", column)]
+    apart = "".join(f", count(distinct coalesce({quoted(each)}::varchar, '')) > 1" for each in own)
     twice = db.execute(
-        f"select {column}, count(*) from {quoted(view)} where {column} is not null "
+        f"select {column}, count(*){apart} from {quoted(view)} where {column} is not null "
         "group by 1 having count(*) > 1 order by 2 desc, 1"
     ).fetchall()
-    if twice:
-        raise DataError(
-            f"{label} names {len(twice):,} ids more than once.",
-            f"Found {listed([f'{name} ({n} times)' for name, n in twice], most=5)}.",
-            "Keep one row for each.",
-        )
+    if not twice:
+        return
+    alike = [f"{name} ({n} times)" for name, n, *odd in twice if not any(odd)]
+    apart = [(name, n, [each for each, unlike in zip(own, odd, strict=True) if unlike]) for name, n, *odd in twice]
+    unlike = [f"{name} ({n} times, with another {' and '.join(odd)})" for name, n, odd in apart if odd]
+    found = [f"Rows that are alike: {listed(alike, most=5)}."] if alike else []
+    found += [f"Rows that contradict each other: {listed(unlike, most=5)}."] if unlike else []
+    sql = f'sql = "select distinct on (ID) * from {source or "SOURCE"} order by ID, _record"'
+    mend = (
+        f"Keep one row for each; where the first may stand for all, make a source with {sql} (ID: the client's column)."
+    )
+    raise DataError(f"{label} names {len(twice):,} ids more than once.", " ".join(found), mend)
 
 
 def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[str, object]:
@@ -203,7 +262,7 @@ def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[s
         "also_set_aside": int(scanned.loc[scanned["owner"].notna() & (scanned["owner"] != rule), rule].sum()),
         "revenue": _decimal_sum(revenue),
         "says": SAYS[rule],
-        "todo": TODO.get(rule, ""),
+        "todo": rules.todo.get(rule) or ("" if sets_aside else KEPT_TODO.get(rule, "")) or TODO.get(rule, ""),
         "examples": "\n".join(_examples(scanned[f"{rule}_examples"])),
     }
 

@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from kpilib.engagement import EligibilityRule, EligibilitySheet, Engagement
-from kpilib.errors import DataError, listed, near
+from kpilib.errors import DataError, KpiError, listed, near, refuse
+from kpilib.facts import doubts
 from kpilib.facts.intake import columns_of
 from kpilib.facts.sources import PROVENANCE, Reading
 from kpilib.sql import NOT_GIVEN, quoted
@@ -48,9 +49,18 @@ def rules(
     Raises
     ------
     DataError
-        A rule names a product, an attribute or a comparison that is not there.
+        Rules name a product, an attribute, a value or a comparison that is not there; all are told at once.
     """
-    found = [_rule(n, each, products, attributes) for n, each in enumerate(engagement.eligibility, 1)]
+    found: list[Rule] = []
+    problems: list[KpiError] = []
+    for number, each in enumerate(engagement.eligibility, 1):
+        try:
+            found.append(_rule(number, each, products, attributes))
+        except DataError as error:
+            problems.append(error)
+        else:
+            problems += _of_nobody(db, f"eligibility[{number}].where", each.where)
+    refuse(problems)
     if engagement.eligibility_sheet is not None:
         _known(
             f"eligibility_sheet.attribute: {engagement.eligibility_sheet.attribute!r}",
@@ -79,6 +89,16 @@ def _rule(number: int, declared: EligibilityRule, products: Sequence[str], attri
         declared.stop,
         said(declared.where),
     )
+
+
+def _of_nobody(db: DuckDBPyConnection, key: str, where: Mapping[str, Any]) -> list[DataError]:
+    """Values in a rule that no account has: misspelt, they would open a product to nobody, or to everybody."""
+    problems = []
+    for name, wanted in where.items():
+        values = wanted.get("not", []) if isinstance(wanted, dict) else wanted
+        values = values if isinstance(values, list) else [values]
+        problems += doubts.refuse_values(db, f"{key}.{name}", name, values, "the rule does not mean what it says")
+    return problems
 
 
 def said(where: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kpilib.engagement import Engagement, Evidence, Facts, Wide
-from kpilib.errors import ColumnError, DataError, listed, near
+from kpilib.engagement import Engagement, Evidence, Facts, Wide, tables_of
+from kpilib.errors import DataError, KpiError, listed, near, refuse
 from kpilib.facts import checks
 from kpilib.facts.sources import NONE, PROVENANCE, Columns, Reading, table
 from kpilib.sql import literal, literals, quoted
@@ -43,6 +43,30 @@ FIELDS = {
     "programmes": ("account_id", "programme", "start", "end", "unit", "hold_out", "selected_on", "cost"),
     "wallet": ("account_id", "date", "spend"),
 }
+
+
+def refuse_missing_columns(engagement: Engagement, readings: dict[str, Reading]) -> None:
+    """Name every column of the engagement that its source does not have, of all tables at once."""
+    problems: list[KpiError] = []
+    for key, facts in tables_of(engagement).items():
+        if facts.source is None:
+            continue
+        reading = readings[facts.source]
+        named = [(f"{key}.columns.{ours}", theirs) for ours, theirs in facts.columns.items()]
+        attributes = getattr(facts, "attributes", None) or ()
+        if isinstance(attributes, dict):
+            named += [(f"{key}.attributes.{ours}", theirs) for ours, theirs in attributes.items()]
+        else:
+            named += [(f"{key}.attributes", theirs) for theirs in attributes if theirs not in facts.columns]
+        if wide := getattr(facts, "wide", None):
+            named += [(f"{key}.wide.{each}", getattr(wide, each)) for each in ("account_id", "date")]
+            named += [(f"{key}.wide.products", theirs) for theirs in wide.products]
+        problems += [reading.lacks(*each) for each in named if each[1] not in (None, *reading.columns)]
+        try:
+            _refuse_unknown_fields(key, facts)
+        except DataError as error:
+            problems.append(error)
+    refuse(problems)
 
 
 def _refuse_unknown_fields(key: str, facts: Facts) -> None:
@@ -81,7 +105,7 @@ def accounts(db: DuckDBPyConnection, engagement: Engagement, readings: dict[str,
         f"{dates['joined_on']} as joined_on, {dates['left_on']} as left_on{named}, "
         f"{unread} as unread, {', '.join(PROVENANCE)} from {quoted(columns.reading.view)}"
     )
-    checks.refuse_repeated_ids(db, "The accounts table", "accounts_given", "account_id")
+    checks.refuse_repeated_ids(db, "The accounts table", "accounts_given", "account_id", declared.source or "")
     _refuse_unread_dates(db)
     return list(attributes)
 
@@ -127,7 +151,7 @@ def evidence(
         select = _wide(db, declared, declared.wide, columns, f"evidence[{number}].wide")
     else:
         columns = columns.tidied(db, ("account_id", "product_id"))
-        repeat = _repeat(db, declared, columns.reading)
+        repeat = _repeat(db, declared, columns.reading, f"evidence[{number}]")
         select = f"select {_plain(declared, columns)}, {repeat} as repeat, {', '.join(PROVENANCE)} from {source}"
     product, join = "item_id", ""
     if engagement.grain is not None:
@@ -160,14 +184,16 @@ def refuse_mixed_currencies(db: DuckDBPyConnection, engagement: Engagement, read
         )
 
 
-def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading) -> str:
+def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading, key: str) -> str:
     """SQL for a line that equals an earlier one, in the declared key or in all columns."""
     keys = declared.duplicate_key or tuple(each for each in reading.columns if each not in PROVENANCE)
-    for key in keys:
-        if key not in reading.columns:
-            raise ColumnError(f"Source {reading.name!r}", "duplicate_key", key, list(reading.columns))
+    for name in keys:
+        if name not in reading.columns:
+            raise reading.lacks(f"{key}.duplicate_key", name)
     if not checks.repeated(db, reading.view, keys, reading.rows):
         return "false"
+    if declared.kind in ("sales", "revenue") and "duplicates" not in declared.model_fields_set:
+        checks.refuse_copied_files(db, reading.view, keys, key)
     same = ", ".join(map(quoted, keys))
     return f"(row_number() over (partition by {same} order by _file, _record) > 1)"
 
@@ -194,7 +220,7 @@ def _plain(declared: Evidence, columns: Columns) -> str:
         f"{amounts['quantity']} as quantity, {amounts['revenue']} as revenue, "
         f"{columns.text(start) if dated else NONE['text']} as day_text, "
         f"{columns.optional('text', 'revenue')} as amount_text, "
-        f"{bad_stop} as bad_stop, {' or '.join(bad)} as bad_amount"
+        f"{bad_stop} as bad_stop, {' or '.join(bad)} as bad_amount, false as blank, false as contradicts"
     )
 
 
@@ -224,11 +250,20 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
             f"Found {listed([f'{item}: {word}' for item, word in strange])}.",
             f"Add them to {key}.yes or {key}.no.",
         )
+    blank = "false" if "no" in wide.model_fields_set and "" in wide.no else "word is null"
+    twice = db.execute(
+        f"select 1 from {quoted(columns.reading.view)} where {whose.given('account_id')} "
+        f"group by {whose.text('account_id')}, {day} having count(*) > 1 limit 1"
+    ).fetchone()
+    contradicts = (
+        f"(account_id is not null and min({held}) over same < 1 and max({held}) over same > 0)" if twice else "false"
+    )
+    window = " window same as (partition by account_id, item_id, day)" if twice else ""
     return (
         f"select account_id, item_id, day, null::date as stop, ({held})::decimal(18, 4) as quantity, "
         f"{NONE['amount']} as revenue, day_text, word as amount_text, false as bad_stop, false as bad_amount, "
-        "false as repeat, "
-        f"{', '.join(PROVENANCE)} from ({stacked})"
+        f"{blank} as blank, {contradicts} as contradicts, false as repeat, "
+        f"{', '.join(PROVENANCE)} from ({stacked}){window}"
     )
 
 

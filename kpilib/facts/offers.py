@@ -28,8 +28,8 @@ def opportunities(db: DuckDBPyConnection, engagement: Engagement, readings: dict
     if unknown:
         raise DataError(
             "Some opportunities have a status that means neither won, lost nor open.",
-            f"Found {listed([f'{word} ({n})' for word, n in unknown])}.",
-            "List the client's words under opportunities.won, .lost and .open.",
+            f"Found {listed([f'{word} ({n})' if word else f'(blank) ({n})' for word, n in unknown])}.",
+            f"Known are {listed([*words])}. List the client's words under opportunities.won, .lost and .open.",
         )
     closed = columns.optional("day", "closed")
     _slots_view(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib.engagement import Engagement, Evidence
-from kpilib.errors import DataError, near
-from kpilib.facts import catalogue, checks, eligibility, intake, offers, plans, records, sources
+from kpilib.engagement import Engagement, Evidence, Source
+from kpilib.errors import DataError, listed, near
+from kpilib.facts import catalogue, checks, doubts, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
 from kpilib.facts.eligibility import Rule
 from kpilib.facts.sources import Reading
@@ -35,6 +35,9 @@ PARTS = {
     "installed": "spans",
     "snapshot": "snapshots",
 }
+
+
+UNREAD = ("unreadable_date", "unreadable_amount", "outside_calendar")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ def load(engagement: Engagement) -> Portfolio:
     con = ibis.duckdb.connect(temp_directory=tempfile.gettempdir())
     db = con.con
     readings = sources.read(db, engagement)
+    intake.refuse_missing_columns(engagement, readings)
     attributes = intake.accounts(db, engagement, readings)
     _refuse_unknown_attributes(engagement, attributes)
     catalogue.grain(db, engagement, readings)
@@ -107,11 +111,16 @@ def load(engagement: Engagement) -> Portfolio:
     judged = [_judged(db, *each, among) for each in tables[:evidences]]
     _refuse_multiplied_rows(db, engagement, readings, judged)
     parts = _parts(db, engagement)
-    _accounts(db, engagement, any("unlisted_account" in each.broken for each in judged))
+    strangers = {"unlisted_account", "unknown_account"} & {rule for each in judged for rule in each.broken}
+    _accounts(db, engagement, bool(strangers))
+    told = doubts.two_spellings(db, engagement) if strangers else []
     judged += [_judged(db, *each, "accounts") for each in tables[evidences:]]
     _records(db, engagement)
     _monthly(db, parts)
-    ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts)
+    told += [*doubts.outside_nothing(db, engagement), *doubts.missing_snapshots(db, engagement)]
+    unread = sum(each.ledger.loc[each.ledger["rule"].isin(UNREAD), "rows"].sum() for each in judged[:evidences])
+    ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts, int(unread))
+    ledgers.append(pd.DataFrame(told, columns=checks.LEDGER))
     return Portfolio(
         engagement=engagement,
         con=con,
@@ -154,9 +163,23 @@ def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
         "zero_revenue": "revenue = 0",
         "repeated_line": "repeat" if evidence.duplicates == "keep" else "",
         "ends_before_start": "stop <= day" if evidence.kind in ("subscriptions", "installed") else "",
+        "blank_cell": "blank" if evidence.wide else "",
+        "contradicting_rows": "contradicts" if evidence.wide else "",
         "between_quarters": _between_quarters(engagement) if evidence.kind == "snapshot" else "",
     }
-    return Rules.of(set_aside, flags)
+    return Rules.of(set_aside, flags, _unread_dates(engagement.sources.get(evidence.source or "")))
+
+
+def _unread_dates(source: Source | None) -> dict[str, str]:
+    """What to do about dates that cannot be read where formats are declared already."""
+    if source is None or not source.date_format:
+        return {}
+    declared = f"The declared date_format is {listed(source.date_format)}: correct it, or add the other format."
+    if any(word in each for each in source.date_format for word in ("%b", "%B")):
+        declared += (
+            " Months are read by their English names only: write others as numbers in a source of its own (sql)."
+        )
+    return {"unreadable_date": declared}
 
 
 def _between_quarters(engagement: Engagement) -> str:
@@ -236,14 +259,17 @@ def _accounts(db: DuckDBPyConnection, engagement: Engagement, unlisted: bool) ->
     """Unite the accounts table with the accounts that only the facts know."""
     db.execute("create table accounts as select *, true as in_table from accounts_given")
     if unlisted or engagement.accounts is None:
-        seen = " union ".join(
-            f"select distinct account_id from {quoted(f'used {number}')}"
-            for number in range(1, len(engagement.evidence) + 1)
-        )
-        db.execute(
-            f"insert into accounts by name select account_id, false as in_table from ({seen}) "
-            "where account_id not in (select account_id from accounts_given)"
-        )
+        complete = engagement.accounts is not None and engagement.accounts.complete
+        views = [f"{'evidence' if complete else 'used'} {n}" for n in range(1, len(engagement.evidence) + 1)]
+        seen = " union ".join(f"select distinct account_id from {quoted(each)}" for each in views)
+        db.execute(f"create temp table seen_accounts as select * from ({seen}) where account_id is not null")
+        if engagement.accounts is not None:
+            doubts.refuse_strangers(db)
+        if not complete:
+            db.execute(
+                "insert into accounts by name select account_id, false as in_table from seen_accounts "
+                "where account_id not in (select account_id from accounts_given)"
+            )
 
 
 def _records(db: DuckDBPyConnection, engagement: Engagement) -> None:
@@ -269,7 +295,7 @@ def _monthly(db: DuckDBPyConnection, parts: set[str]) -> None:
     )
 
 
-def _missing_months(db: DuckDBPyConnection, engagement: Engagement, parts: set[str]) -> list[pd.DataFrame]:
+def _missing_months(db: DuckDBPyConnection, engagement: Engagement, parts: set[str], unread: int) -> list[pd.DataFrame]:
     if not {"sales", "invoices"} & parts:
         return []
     delivered = {each[0] for each in db.execute("select distinct month from monthly").fetchall()}
@@ -278,7 +304,13 @@ def _missing_months(db: DuckDBPyConnection, engagement: Engagement, parts: set[s
         months.append(day)
         day = (day + timedelta(days=31)).replace(day=1)
     missing = [f"{each:%Y-%m}" for each in months if each not in delivered]
-    rows = [checks.entry("all lines", "month_without_lines", len(missing), [", ".join(missing)])] if missing else []
+    first = (
+        f"First mend the {unread:,} lines set aside with dates or amounts: they may be of these months."
+        if unread
+        else ""
+    )
+    entry = checks.entry("all lines", "month_without_lines", len(missing), [", ".join(missing)], first)
+    rows = [entry] if missing else []
     return [pd.DataFrame(rows, columns=checks.LEDGER)]
 
 

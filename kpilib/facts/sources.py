@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 
 from kpilib.engagement import Engagement, Facts, Source
-from kpilib.errors import ColumnError, SourceError, listed
+from kpilib.errors import ColumnError, SourceError, listed, refuse
 from kpilib.facts import encodings
 from kpilib.sql import literal, quoted
 
@@ -46,6 +46,12 @@ class Reading:
     rows: int
     how: str
 
+    def lacks(self, key: str, name: str) -> ColumnError:
+        """Tell that the source has no such column, which ``key`` of the engagement names."""
+        own = [each for each in self.columns if each not in PROVENANCE]
+        told = f" ({self.how})" if "; also there: " in self.how else ""
+        return ColumnError(f"Source {self.name!r}{told}", key, name, own)
+
 
 def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
     """Make one view per source, files first, queries over them after.
@@ -58,20 +64,32 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
     SourceError
         A file is empty, has no records, cannot be decoded or parsed, or a query fails.
     """
-    readings = {}
+    readings, problems = {}, []
     _refuse_unknown_formats(db, engagement)
     files = {name: each for name, each in engagement.sources.items() if each.path}
     queries = {name: each for name, each in engagement.sources.items() if each.sql}
-    for name, source in {**files, **queries}.items():
-        how = _query(db, name, source, readings) if source.sql else _files(db, name, source, engagement)
-        view = quoted(_view(name))
-        columns = dict(db.execute(f"select column_name, column_type from (describe {view})").fetchall())
-        rows = db.execute(f"select count(*) from {view}").fetchone()[0]
-        if not rows:
-            what = "The query gives no rows." if source.sql else "It has a header and no records."
-            raise SourceError(f"Source {name!r} is empty.", what, "Export it again, or take it out of the engagement.")
-        readings[name] = Reading(name, _view(name), tuple(map(_name, source.path)), columns, rows, how)
+    for name, source in files.items():
+        try:
+            readings[name] = _reading(db, name, source, readings, engagement)
+        except SourceError as error:
+            problems.append(error)
+    refuse(problems)
+    for name, source in queries.items():
+        readings[name] = _reading(db, name, source, readings, engagement)
     return readings
+
+
+def _reading(
+    db: DuckDBPyConnection, name: str, source: Source, readings: dict[str, Reading], engagement: Engagement
+) -> Reading:
+    how = _query(db, name, source, readings) if source.sql else _files(db, name, source, engagement)
+    view = quoted(_view(name))
+    columns = dict(db.execute(f"select column_name, column_type from (describe {view})").fetchall())
+    rows = db.execute(f"select count(*) from {view}").fetchone()[0]
+    if not rows:
+        what = "The query gives no rows." if source.sql else "It has a header and no records."
+        raise SourceError(f"Source {name!r} is empty.", what, "Export it again, or take it out of the engagement.")
+    return Reading(name, _view(name), tuple(map(_name, source.path)), columns, rows, how)
 
 
 def _refuse_unknown_formats(db: DuckDBPyConnection, engagement: Engagement) -> None:
@@ -127,8 +145,7 @@ class Columns:
         """Name the client's column behind a field."""
         name = self.names.get(field, field)
         if name not in self.reading.columns:
-            own = [each for each in self.reading.columns if each not in PROVENANCE]
-            raise ColumnError(f"Source {self.reading.name!r}", f"{self.key}.columns.{field}", name, own)
+            raise self.reading.lacks(f"{self.key}.columns.{field}", name)
         return quoted(name)
 
     def text(self, field: str) -> str:
@@ -276,12 +293,14 @@ def _excel(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> s
             )
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         header, *rest = [[_cell(value, source) for value in row] for row in rows[source.header_row - 1 :]] or [[]]
-        headers.append(_header(_name(path), header))
+        others = [each for each in book.sheet_names if each != sheet]
+        also = f"; also there: {listed(others)}" if others and not source.sheet else ""
+        headers.append(_header(f"{_name(path)}, sheet {sheet!r}{also},", header))
         label = _relative(path, folder)
         records += [(label, n, *row) for n, row in enumerate(rest, 1) if any(row)]
     _same_columns(name, source.path, headers)
     _create(db, _view(name), headers[0], records)
-    return f"Excel, sheet {source.sheet or 'first'}"
+    return f"Excel, sheet {sheet!r}{also}"
 
 
 def _cell(value: Any, source: Source) -> str | None:
@@ -352,8 +371,12 @@ def _header(label: str, header: list[str | None]) -> list[str]:
     blank = [str(n) for n, each in enumerate(names, 1) if not each]
     twice = sorted({each for each in names if names.count(each) > 1} - {""})
     if not names or blank or twice:
-        found = f"Columns {listed(blank)} have no name." if blank else f"{listed(twice)} stand twice." if twice else ""
-        raise SourceError(f"{label} has no usable header.", found, "Name every column once, or set header_row.")
+        found = (
+            f"Columns {listed(blank)} have no name. " if blank else f"{listed(twice)} stand twice. " if twice else ""
+        )
+        found += f"The row found is {' | '.join(names) or 'empty'}."
+        mend = "Name every column once, or set header_row" + (" or sheet." if "sheet" in label else ".")
+        raise SourceError(f"{label} has no usable header.", found, mend)
     return names
 
 

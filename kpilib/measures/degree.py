@@ -98,6 +98,12 @@ def of(book: Book, quarter: str) -> Degree:
 def required(book: Book, quarter: str, found: Degree) -> Degree:
     """Give back the degree of a quarter, or say why there is none."""
     at = queries.moment(book, quarter)
+    if not book.tells(at.label):
+        raise DataError(
+            f"There is no snapshot of {at.as_of}, so {at.label} has no figure.",
+            "Nothing else tells what accounts have on that day.",
+            "Ask the client for it, or name a quarter that has one (--quarter).",
+        )
     if found.accounts == 0:
         others = counts.bases(book, quarter)
         raise DataError(

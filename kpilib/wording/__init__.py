@@ -119,6 +119,38 @@ def usable(share: float, allowed: float) -> str:
     return f"The data can carry the figures: {most}, and up to {per_cent(allowed)} is allowed."
 
 
+def doubts(found: pd.DataFrame) -> list[str]:
+    """Say what is counted and may well be wrong, worst first.
+
+    Parameters
+    ----------
+    found
+        As of ``ledger.doubts``: table, rule, rows, share (0-1 of the table's revenue, or of its rows without
+        any), of (revenue or rows), examples.
+    """
+    return [_doubt(row) for row in found.to_dict("records")]
+
+
+def _doubt(row: Row) -> str:
+    rows, shown = row["rows"], name(str(row["examples"]).split("\n")[0])
+    part = f"{per_cent(row['share'])} of the {row['of']} of {row['table']}"
+    return {
+        "unlisted_account": f"{part} is of customers not in the accounts table: they count, without attributes.",
+        "repeated_line": f"{part} stands in lines that repeat an earlier one ({count(rows)}): each of them counts.",
+        "blank_cell": f"{part} are blank ({count(rows)} cells) and count as not had.",
+        "contradicting_rows": f"{plural(rows, 'cell')} of {row['table']} {have(rows)} another row of the same customer "
+        f"and day that says otherwise; what either row says it has, counts ({shown}).",
+        "two_spellings": f"{plural(rows, 'customer')} {'seems' if rows == 1 else 'seem'} to be counted twice, by two "
+        f"spellings of the id ({shown}).",
+        "no_snapshot": f"{plural(rows, 'snapshot')} {'is' if rows == 1 else 'are'} missing: {shown}. What only a "
+        "snapshot tells is not known of that day.",
+        "open_to_nobody": f"No customer could ever buy {several(map(name, str(row['examples']).splitlines()))}: "
+        "look at who could buy what.",
+        "outside_nothing": f"What is named as outside the catalogue matches nothing: "
+        f"{several(map(name, str(row['examples']).splitlines()))}.",
+    }[row["rule"]]  # fmt: skip
+
+
 def agree(controls: pd.DataFrame) -> str | None:
     """Say whether the totals that finance states are met.
 
@@ -334,16 +366,24 @@ def definition(
 
 
 def incomplete(by_quarter: pd.DataFrame) -> str | None:
-    """Say which quarters the data do not cover."""
-    gone = by_quarter.loc[~by_quarter["complete"].astype(bool), "quarter"]
-    if gone.empty:
-        return None
-    it, looks = ("it", "looks") if len(gone) == 1 else ("they", "look")
-    return (
-        f"{several(map(quarter, gone))} {are(len(gone))} not complete: the data do not cover all "
-        f"the time {it} {looks} back on. {upper(it)} {are(len(gone))} left out of trends and "
-        "comparisons."
-    )
+    """Say which quarters the data do not cover, and which of them nothing tells of."""
+    out = by_quarter.loc[~by_quarter["complete"].astype(bool)]
+    untold = out["mean"].isna() & (out["n"] > 0)
+    told = []
+    if untold.any():
+        named = out.loc[untold, "quarter"]
+        told.append(
+            f"{several(map(quarter, named))} {have(len(named))} no figure: there is no snapshot of the last day."
+        )
+    gone = out.loc[~untold, "quarter"]
+    if len(gone):
+        it, looks = ("it", "looks") if len(gone) == 1 else ("they", "look")
+        told.append(
+            f"{several(map(quarter, gone))} {are(len(gone))} not complete: the data do not cover all "
+            f"the time {it} {looks} back on. {upper(it)} {are(len(gone))} left out of trends and "
+            "comparisons."
+        )
+    return " ".join(told) or None
 
 
 def nothing_possible(now: Row) -> str | None:
