@@ -50,27 +50,28 @@ def doubts(book: Book) -> pd.DataFrame:
 
     Returns
     -------
-    table, rule, rows, share (0 to 1: of the table's revenue used, or of its rows where that is larger or there is
-    none), of (revenue or rows), examples; worst rules first. What repeats, is blank or is of accounts without a row
-    on file stands here from ``allow_set_aside`` on.
+    table, rule, rows, share (0 to 1: of the table's revenue, or of its rows where there is none), of (revenue or
+    rows), examples; worst rules first. What repeats, is blank or is of accounts without a row on file stands here
+    where more than ``allow_set_aside`` of the revenue or of the rows is.
     """
     totals, rows = book.totals().set_index("table"), []
     ledger = book.ledger()
     for each in ledger[ledger["rule"].isin(list(DOUBTED)) & (ledger["action"] == "flagged")].to_dict("records"):
-        share, of = 0.0, "rows"
-        if each["table"] in totals.index:
-            of_table = totals.loc[each["table"]]
-            share = each["rows"] / of_table["rows_read"]
-            money = (
-                float(each["revenue"] / of_table["revenue_read"])
-                if each["revenue"] and of_table["revenue_read"]
-                else 0.0
-            )
-            share, of = max((money, "revenue"), (share, "rows"))
-        if DOUBTED[each["rule"]] or share > book.engagement.allow_set_aside:
-            rows.append((each["table"], each["rule"], each["rows"], share, of, each["examples"]))
+        of_rows, of_revenue = _shares(each, totals)
+        if DOUBTED[each["rule"]] or max(of_rows, of_revenue) > book.engagement.allow_set_aside:
+            share = (of_revenue, "revenue") if of_revenue else (of_rows, "rows")
+            rows.append((each["table"], each["rule"], each["rows"], *share, each["examples"]))
     rows.sort(key=lambda row: (list(DOUBTED).index(row[1]), -row[3]))
     return pd.DataFrame(rows, columns=["table", "rule", "rows", "share", "of", "examples"])
+
+
+def _shares(entry: dict, totals: pd.DataFrame) -> tuple[float, float]:
+    """Rows and revenue of a ledger row, as shares of those read of its table; 0 where that tells nothing."""
+    if entry["table"] not in totals.index:
+        return 0.0, 0.0
+    whole = totals.loc[entry["table"]]
+    known = entry["revenue"] and whole["revenue_read"]
+    return entry["rows"] / whole["rows_read"], float(entry["revenue"] / whole["revenue_read"]) if known else 0.0
 
 
 def controls(book: Book) -> pd.DataFrame:

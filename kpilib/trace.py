@@ -108,7 +108,7 @@ def _rows(facts: Portfolio, account_id: str, as_of: date) -> pd.DataFrame:
 def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int, book: Book) -> dict[str, Any]:
     opens = at.later(1 - quarters).first_day
     sold = rows[(rows["kind"] == "sales") & (rows["day"] >= opens)]
-    last = _cited(rows, sold, at.last_day, state["state"] == "held")
+    last = _cited(rows, at.last_day, state["state"] == "held")
     evidence = _evidence(rows, sold, at.last_day, opens, book.engagement.free_items_count)
     reason = state["reason"]
     return {
@@ -125,14 +125,15 @@ def _told(state: dict[str, Any], rows: pd.DataFrame, at: Quarter, quarters: int,
     }
 
 
-def _cited(rows: pd.DataFrame, sold: pd.DataFrame, as_of: date, held: bool) -> dict[str, Any]:
-    """The row that stands for the state: of what is held the last that proves it, else the last there is."""
+def _cited(rows: pd.DataFrame, as_of: date, held: bool) -> dict[str, Any]:
+    """The row that stands for the state: of what is held the last that proves it, else the last there is.
+
+    Sales prove together, returns netted: the last of them stands for all.
+    """
     if held:
         for proves in (
             rows[rows["kind"].isin(("subscriptions", "installed")) & _running(rows, as_of)],
             rows[(rows["kind"] == "snapshot") & (rows["day"] == as_of)],
-            sold[sold["revenue"] > 0] if len(sold) else sold,
-            sold,
         ):
             proves = proves[proves["quantity"].map(_positive).astype(bool)]
             if len(proves):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import kept, lapsing, penetration, segments, trace
+from kpilib import kept, lapsing, penetration, segments, trace, wording
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
 from kpilib.facts import portfolio
@@ -134,7 +134,14 @@ def test_an_installation_holds_until_its_end_or_its_life_is_over(tmp_path, day, 
 def test_a_snapshot_holds_on_its_own_day_only(tmp_path):
     path = other(tmp_path, "snapshot", "A,x,2025-09-30\nA,y,2025-12-31\nA,z,2025-11-30\n")
     assert (held(path, "2025Q3"), held(path, "2025Q4")) == ("x", "y")
-    assert [measured(path, f"2025Q{n}")["complete"] for n in (2, 3, 4)] == [False, True, True]
+    assert [measured(path, f"2025Q{n}")["complete"] for n in (3, 4)] == [True, True]
+    with pytest.raises(DataError, match="no snapshot of 2025-06-30, so 2025Q2 has no figure"):
+        measured(path, "2025Q2")
+    trend = penetration.by_quarter(book(path)).set_index("quarter")
+    assert trend["mean"].isna().tolist() == [True, True, False, False]
+    assert wording.incomplete(trend.reset_index()).startswith(
+        "Q1 2025 and Q2 2025 have no figure: there is no snapshot"
+    )
 
 
 def test_evidence_of_every_kind_may_stand_in_one_engagement(tmp_path):

@@ -14,6 +14,8 @@ from clients import CATALOGUE, HEAD, HEADER, SALES, engagement, sales
 from kpilib.engagement import load
 from kpilib.errors import ColumnError, DataError, EngagementError, SourceError
 from kpilib.facts import portfolio
+from kpilib.kept import open_book as book
+from kpilib.ledger import text as ledger_text
 
 
 def facts(path):
@@ -528,3 +530,209 @@ products = ["x", "y", "z"]
         ("B", "big", True),
     ]
     assert found.execute("select sum(revenue) from (from sales union all by name from invoices)").fetchone() == (30,)
+
+
+# What would look right and be wrong
+
+
+WHO = '[sources.who]\npath = "who.csv"\n[accounts]\nsource = "who"\n'
+
+
+def with_accounts(folder, rows, who, more="", **options):
+    """Sales lines beside an accounts table; ``who`` is the text of its file."""
+    path = sales(folder, rows, more=WHO + more, **options)
+    (folder / "who.csv").write_text(who, encoding="utf-8")
+    return path
+
+
+REGIONS = "account_id,region\nA,Nord\nB,Süd\n"
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            '{ region = ["Nord", "Sued"] }',
+            r"eligibility\[1\]\.where\.region: no account has region 'Sued'.*'Nord', 'Süd'",
+        ),
+        ('{ region = "nord" }', "no account has region 'nord'.*Did you mean 'Nord'"),
+        ('{ region = { not = "Sud" } }', "no account has region 'Sud'.*Did you mean 'Süd'"),
+    ],
+)
+def test_a_rule_of_a_value_that_nobody_has_is_refused(tmp_path, where, message):
+    more = f'[[eligibility]]\nproducts = ["x"]\nwhere = {where}\n'
+    with pytest.raises(DataError, match=message):
+        facts(with_accounts(tmp_path, "A,x,2025-01-05,1,1\nB,x,2025-01-05,1,1\n", REGIONS, more))
+
+
+def test_all_bad_rules_are_told_at_once(tmp_path):
+    more = "".join(
+        f'[[eligibility]]\nproducts = ["x"]\nwhere = {{ {each} }}\n' for each in ('regio = "a"', 'region = "b"')
+    )
+    with pytest.raises(DataError, match=r"2 problems:\n.*'regio' is not known(.|\n)*no account has region 'b'"):
+        facts(with_accounts(tmp_path, "A,x,2025-01-05,1,1\nB,x,2025-01-05,1,1\n", REGIONS, more))
+
+
+def test_a_product_that_nobody_could_buy_is_named(tmp_path):
+    more = '[[eligibility]]\nproducts = ["x"]\nwhere = { staff = { at_least = 50 } }\n'
+    path = with_accounts(tmp_path, EVERY_MONTH, "account_id,staff\nM,7\n", more)
+    kept_book = book(path)
+    assert "1 open_to_nobody in catalogue" in ledger_text(kept_book)
+    assert "No customer could ever buy x:" in ledger_text(kept_book)
+    other = with_accounts(tmp_path / "some", EVERY_MONTH, "account_id,staff\nM,70\n", more)
+    assert "open_to_nobody" not in ledger_text(book(other))
+
+
+def test_ids_that_do_not_join_are_refused_with_a_hint(tmp_path):
+    rows = "".join(f"{n:06d},x,2025-01-05,1,1\n" for n in range(1, 21))
+    who = "account_id,region\n" + "".join(f"{n},Nord\n" for n in range(1, 21))
+    told = (
+        r"not the same\. Of 20 in the facts, 0 are among the 20 on file\. 20 differ only.*'000001 and 1'.*leading zeros"
+    )
+    for said in ("", "complete = true\n"):
+        with pytest.raises(DataError, match=told):
+            facts(with_accounts(tmp_path / f"zeros{len(said)}", rows, who, said))
+    strangers = "account_id,region\nK-1,Nord\nK-2,Nord\n"
+    with pytest.raises(DataError, match=r"In the facts: such as '000001'; on file: such as 'K-1'"):
+        facts(with_accounts(tmp_path / "strangers", rows, strangers))
+
+
+def test_some_accounts_on_file_are_enough_and_the_others_are_told(tmp_path):
+    """As at a grocer, where a third of the households have attributes."""
+    rows = "".join(f"H{n},x,2025-{1 + n % 12:02d}-05,1,1\n" for n in range(1, 31))
+    found = book(with_accounts(tmp_path, rows, "account_id,region\n" + "".join(f"H{n},Nord\n" for n in range(1, 11))))
+    assert "66.7% of the revenue of sales: lines [1] is of customers not in the accounts table" in ledger_text(found)
+
+
+def test_few_ids_in_two_spellings_are_told_and_many_refused(tmp_path):
+    names = [f"{n:04d}" for n in range(1, 201)]
+    rows = "".join(f"{each},x,2025-01-05,1,1\n" for each in names)
+    one = "account_id\n7\n" + "\n".join(each for each in names if each != "0007")
+    found = facts(with_accounts(tmp_path / "one", rows, one)).ledger.set_index("rule")
+    assert found.loc["two_spellings", ["rows", "examples"]].tolist() == [1, "0007 in the facts, 7 on file"]
+    many = "account_id\n7\n8\n9\n" + "\n".join(each for each in names if each not in ("0007", "0008", "0009"))
+    with pytest.raises(DataError, match="3 of 200 accounts of the facts stand in the accounts table under another"):
+        facts(with_accounts(tmp_path / "many", rows, many))
+
+
+COPIED = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv")
+
+
+def test_a_delivery_that_came_twice_is_refused_until_its_fate_is_declared(tmp_path):
+    one, two = (HEADER + "".join(f"{who},x,2025-0{month}-05,1,10\n" for who in "AB") for month in (1, 2))
+    files = {"jan_lines_csv": one, "jan_copy_lines_csv": one, "feb_lines_csv": two}
+    with pytest.raises(
+        DataError, match=r"evidence\[1\].*twice.*'jan_lines.csv: its 2 lines stand in jan_copy_lines.csv too'; 33"
+    ):
+        facts(engagement(tmp_path / "none", COPIED + CATALOGUE, **files))
+    for said, revenue in (("set aside", 40), ("keep", 60)):
+        path = engagement(tmp_path / said, COPIED + f'duplicates = "{said}"\n' + CATALOGUE, **files)
+        assert facts(path).totals["revenue_used"].iloc[0] == revenue
+    files["jan_copy_lines_csv"] += "C,x,2025-01-05,1,10\n"
+    with pytest.raises(DataError, match=r"'jan_lines.csv: its 2 lines stand in jan_copy_lines.csv too'; 28.6%"):
+        facts(engagement(tmp_path / "within", COPIED + CATALOGUE, **files))
+    files["jan_lines_csv"] += "D,x,2025-01-05,1,10\n"  # neither is within the other: flagged, and told
+    found = ledger_text(book(engagement(tmp_path / "part", COPIED + CATALOGUE, **files)))
+    assert "25.0% of the revenue of sales: lines [1] stands in lines that repeat an earlier one (2)" in found
+    assert 'duplicates = "set aside"' in found
+
+
+def test_what_snapshots_leave_open_is_told(tmp_path):
+    data = "customerID,Phone,Streaming,Lines\n1,yes,no,0\n1,no,no,0\n2,no,,3\n3,no,no,0\n"
+    kept_book = book(engagement(tmp_path, HEAD + WIDE + CATALOGUE, telco_csv=data))
+    entries = kept_book.ledger().set_index("rule")
+    assert entries.loc["contradicting_rows", "rows"] == 2
+    assert entries.loc["contradicting_rows", "examples"].splitlines() == [
+        "telco.csv, record 1: 1, x, (blank), yes",
+        "telco.csv, record 2: 1, x, (blank), no",
+    ]
+    assert entries.loc["blank_cell", "examples"] == "telco.csv, record 3: 2, y, (blank), (blank)"
+    assert entries.loc["no_snapshot", "examples"] == "2025-06-30, 2025-09-30, 2025-12-31"
+    told = ledger_text(kept_book)
+    assert "3 snapshots are missing: 2025-06-30, 2025-09-30, 2025-12-31." in told
+    assert "complete 2025Q1 with" in told
+    said = WIDE.replace('no = ["no",', 'no = ["", "no",')
+    declared = facts(engagement(tmp_path / "said", HEAD + said + CATALOGUE, telco_csv=data)).ledger
+    assert "blank_cell" not in set(declared["rule"])
+
+
+def test_every_quarter_between_snapshots_is_named_as_complete_or_not(tmp_path):
+    rows = "A,x,2025-03-31,1,\nA,x,2025-06-30,1,\nA,x,2025-12-31,1,\n"
+    path = sales(tmp_path, rows)
+    path.write_text(path.read_text().replace('"sales"', '"snapshot"'))
+    assert "complete 2025Q1 to 2025Q2 and 2025Q4 with" in ledger_text(book(path))
+
+
+def test_an_entry_outside_that_matches_nothing_is_told(tmp_path):
+    more = '[grain]\nrows = [{ item_id = "s1", product_id = "x" }, { item_id = "s2", product_id = "freight" }]\n'
+    more += '[catalogue]\nproducts = ["x"]\noutside = ["freight", "s3"]\n'
+    rows = EVERY_MONTH.replace(",y,", ",s1,") + "A,s3,2025-01-05,1,1\n"
+    found = facts(sales(tmp_path, rows, more=more)).ledger.set_index("rule")
+    assert found.loc["outside_nothing", ["rows", "examples"]].tolist() == [1, "s3"]
+
+
+def test_the_other_sheets_of_a_workbook_are_named(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    book.active.append(["Lines of 2025"])
+    book.create_sheet("Lines").append(["account_id", "product_id", "date", "quantity", "revenue"])
+    book["Lines"].append(["A", "x", "2025-01-05", 1, 10.5])
+    book.active.append(["as of", "December"])
+    book.save(tmp_path / "lines.xlsx")
+    text = HEAD + SALES.replace("lines.csv", "lines.xlsx")
+    with pytest.raises(ColumnError, match=r"'lines' \(Excel, sheet 'Cover'; also there: 'Lines'\) has no column"):
+        facts(engagement(tmp_path, text.format(options="") + CATALOGUE))
+    assert lines(engagement(tmp_path, text.format(options='sheet = "Lines"') + CATALOGUE)) == [ONE]
+    with pytest.raises(SourceError, match=r"sheet 'Cover'; also there: 'Lines', has no usable header.*found is empty"):
+        facts(engagement(tmp_path, text.format(options="header_row = 9") + CATALOGUE))
+
+
+def test_a_header_that_is_none_is_shown(tmp_path):
+    with pytest.raises(SourceError, match=r"Columns '2' have no name\. The row found is Lines \|  \| 2025\."):
+        facts(sales(tmp_path, b"Lines,,2025\n" + HEADER.encode()))
+
+
+def test_rows_of_one_account_are_told_apart_by_whether_they_agree(tmp_path):
+    who = "account_id,region\nA,Nord\nA,Nord\nB,Nord\nB,Süd\n"
+    told = (
+        r"alike: 'A \(2 times\)'.*contradict each other: 'B \(2 times, with another region\)'.*distinct on .* from who"
+    )
+    with pytest.raises(DataError, match=told):
+        facts(with_accounts(tmp_path, "A,x,2025-01-05,1,1\n", who))
+
+
+def test_columns_that_are_missing_are_told_of_all_tables_at_once(tmp_path):
+    more = 'columns = { owner = "rep" }\nattributes = ["size"]\n'
+    wide = WIDE.replace("Phone =", "Fone =").replace("telco.csv", "who.csv")
+    with pytest.raises(DataError) as caught:
+        facts(with_accounts(tmp_path, "A,x,2025-01-05,1,1\n", REGIONS, more + wide))
+    for part in (
+        "accounts.columns.owner",
+        "accounts.attributes",
+        "evidence[2].wide.products",
+        "evidence[2].wide.account_id",
+    ):
+        assert f"which {part} names" in str(caught.value)
+
+
+def test_dates_that_stay_unread_though_a_format_is_declared(tmp_path):
+    rows = EVERY_MONTH.replace("2025-05-15", "15 Mai 2025").replace("2025-06-15", "15 Jun 2025")
+    path = sales(tmp_path, rows, 'date_format = ["%Y-%m-%d", "%d %b %Y"]')
+    found = facts(path).ledger.set_index("rule")
+    assert found.loc["unreadable_date", "rows"] == 1
+    assert "English names only" in found.loc["unreadable_date", "todo"]
+    assert found.loc["month_without_lines", "todo"].startswith("First mend the 1 lines set aside")
+
+
+def test_a_status_that_is_unknown_is_told_beside_those_that_are_known(tmp_path):
+    row = '{ account_id = "A", product_id = "x", status = "gewonnen", opened = 2025-01-01 }'
+    with pytest.raises(DataError, match=r"'gewonnen \(1\)'.*Known are 'won', 'lost', 'open'"):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=f"[opportunities]\nrows = [{row}]\n"))
+
+
+def test_a_rule_that_owns_no_row_is_told_without_examples(tmp_path):
+    path = sales(tmp_path, EVERY_MONTH + ",?,2025-01-05,1,1\n", head="allow_set_aside = 1\n" + HEAD)
+    told = [each for each in ledger_text(book(path)).splitlines() if "unknown_product" in each or "?, 2025" in each]
+    assert told[-1].strip().startswith("1 unknown_product in sales: lines [1]: product not in the catalogue")
+    assert told[-1].endswith("(an earlier rule owns them all)")
+    assert len(told) == 2  # the line itself is the example of the rule that owns it

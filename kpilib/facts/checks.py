@@ -185,7 +185,7 @@ def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: in
 
 
 def refuse_copied_files(db: DuckDBPyConnection, view: str, columns: Sequence[str], key: str) -> None:
-    """Stop where every line of a file stands in an earlier one already: a delivery that came twice counts twice.
+    """Stop where every line of a file stands in another one too: a delivery that came twice counts twice.
 
     Raises
     ------
@@ -193,18 +193,21 @@ def refuse_copied_files(db: DuckDBPyConnection, view: str, columns: Sequence[str
         With the files and their lines. Files of a single line may repeat by chance.
     """
     same = ", ".join(map(quoted, columns))
-    copies = db.execute(
-        "select _file, count(*), min(earlier), sum(count(*)) over () from (select _file, row_number() over w as place, "
-        f"first_value(_file) over w as earlier from {quoted(view)} "
-        f"window w as (partition by {same} order by _file, _record)) "
-        "group by _file having min(place) > 1 and count(*) > 1 order by 1"
+    found = db.execute(
+        "select _file, count(*), min(if(first_file = _file, last_file, first_file)), sum(count(*)) over () from "
+        f"(select _file, min(_file) over w as first_file, max(_file) over w as last_file from {quoted(view)} "
+        f"window w as (partition by {same})) group by _file "
+        "qualify bool_and(first_file <> _file or last_file <> _file) and count(*) > 1 order by 1"
     ).fetchall()
+    copies: dict[str, tuple[int, str]] = {}
+    for file, lines, other, _ in sorted(found, key=lambda row: (row[1], row[0]), reverse=True):
+        if copies.get(other, (0, ""))[1] != file:  # of two files that are the same, one is the copy
+            copies[file] = lines, other
     if copies:
-        rows = db.execute(f"select count(*) from {quoted(view)}").fetchone()[0]
-        told = [f"{file}: its {n:,} lines stand in {earlier}" for file, n, earlier, _ in copies]
+        told = [f"{file}: its {lines:,} lines stand in {other} too" for file, (lines, other) in sorted(copies.items())]
         raise DataError(
             f"{key}: the same delivery stands twice and would count twice.",
-            f"Found {listed(told, most=5)}; {copies[0][-1] / rows:.1%} of the lines.",
+            f"Found {listed(told, most=5)}; {sum(each[0] for each in copies.values()) / found[0][-1]:.1%} of the lines.",
             f'Take the copy out of the folder, or say in {key} duplicates = "set aside" (count once) or "keep".',
         )
 

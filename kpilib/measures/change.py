@@ -149,6 +149,7 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
     """
     moments = [queries.moment(book, each) for each in reversed(quarters)]
     for each in moments:
+        degree.refuse_untold(book, each)
         if not each.complete:
             raise DataError(
                 f"{each.label} is incomplete, so it is not compared.",
