@@ -204,10 +204,11 @@ def refuse_copied_files(db: DuckDBPyConnection, view: str, columns: Sequence[str
         if copies.get(other, (0, ""))[1] != file:  # of two files that are the same, one is the copy
             copies[file] = lines, other
     if copies:
-        told = [f"{file}: its {lines:,} lines stand in {other} too" for file, (lines, other) in sorted(copies.items())]
+        again = sum(lines for lines, _ in copies.values())
+        named = [f"{file}: its {lines:,} lines stand in {other} too" for file, (lines, other) in sorted(copies.items())]
         raise DataError(
             f"{key}: the same delivery stands twice and would count twice.",
-            f"Found {listed(told, most=5)}; {sum(each[0] for each in copies.values()) / found[0][-1]:.1%} of the lines.",
+            f"Found {listed(named, most=5)}; {again / found[0][-1]:.1%} of the lines.",
             f'Take the copy out of the folder, or say in {key} duplicates = "set aside" (count once) or "keep".',
         )
 
