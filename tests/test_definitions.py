@@ -363,6 +363,38 @@ def test_trace_leads_to_the_row(tmp_path):
         trace.account(book(path), "Z", "2025Q4")
 
 
+def test_trace_cites_what_a_snapshot_says(tmp_path):
+    text = (
+        YEAR
+        + CATALOGUE
+        + """[sources.list]
+path = "list.csv"
+[[evidence]]
+kind = "snapshot"
+source = "list"
+date = 2025-12-31
+[evidence.wide]
+account_id = "account_id"
+products = ["x", "y", "z"]
+"""
+    )
+    path = engagement(tmp_path, text, list_csv="account_id,x,y,z\nA,yes,no,\nA,no,no,\n")
+    rows = trace.account(book(path), "A", "2025Q4").set_index("product_id")
+    assert rows["state"].tolist() == ["held", "open", "open"]
+    assert rows["record"].tolist() == [1, 2, 2]  # the row that proves it, not the last
+    assert rows["decided_by"].tolist() == [
+        "in the snapshot of 2025-12-31 (another row of it says otherwise)",
+        "named as not had in the snapshot of 2025-12-31",
+        "blank in the snapshot of 2025-12-31",
+    ]
+
+
+def test_a_quarter_without_its_snapshot_is_not_compared(tmp_path):
+    path = other(tmp_path, "snapshot", "A,x,2025-09-30\nA,x,2025-12-31\nA,x,2025-03-31\n")
+    with pytest.raises(DataError, match="no snapshot of 2025-06-30, so 2025Q2 has no figure"):
+        headline.headline(book(path), "2025Q4", against="2025Q2")
+
+
 def test_a_quarter_outside_the_data_is_refused(tmp_path):
     path = sales(tmp_path, "A,x,2025-11-01,1,1\n")
     with pytest.raises(QuarterError, match=r"2024Q4 lies outside the data. They cover 2025Q1 to 2025Q4"):

@@ -134,7 +134,11 @@ def quarters(by_quarter: pd.DataFrame, currency: str | None = None) -> Html:
     shares = ("mean", "pooled", "median", "multi", "products_per_account", "plan")
     for field in set(shares) & set(table):
         table[field] = table[field].astype(object).where(whole, None)
-    notes = [] if whole.all() else ["No figure where the data do not cover the whole look-back."]
+    notes = (
+        []
+        if whole.all()
+        else ["No figure where the data do not cover the whole look-back, or lack the day's snapshot."]
+    )
     return show(table, [
         Column("quarter", "End of", quarter, "kpi-text"),
         Column("n", "Customers (n)", count),

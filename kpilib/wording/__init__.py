@@ -107,16 +107,20 @@ def provisional(now: Row) -> str | None:
     )
 
 
-def usable(share: float, allowed: float) -> str:
-    """Say whether the data can carry the figures, by the share (0-1) of a table that is set aside."""
+def usable(share: float, allowed: float, doubted: bool = False) -> str:
+    """Say whether the data can carry the figures, by the share (0-1) of a table that is set aside.
+
+    ``doubted``: something is counted that may be wrong, and is told beside it.
+    """
+    carry = "The data can carry the figures" + (", but look at what is counted with a doubt" if doubted else "")
     if not share:
-        return "The data can carry the figures: everything that was read is used."
+        return f"{carry}: everything that was read is used."
     most = f"{per_cent(share)} of the revenue read (or of the rows, where they have none) is set aside"
     if share > allowed:
         return (
             f"The data cannot carry the figures as they are: {most}, and no more than {per_cent(allowed)} is allowed."
         )
-    return f"The data can carry the figures: {most}, and up to {per_cent(allowed)} is allowed."
+    return f"{carry}: {most}, and up to {per_cent(allowed)} is allowed."
 
 
 def doubts(found: pd.DataFrame) -> list[str]:
@@ -368,7 +372,9 @@ def definition(
 def incomplete(by_quarter: pd.DataFrame) -> str | None:
     """Say which quarters the data do not cover, and which of them nothing tells of."""
     out = by_quarter.loc[~by_quarter["complete"].astype(bool)]
-    untold = out["mean"].isna() & (out["n"] > 0)
+    untold = out["complete"].astype(bool)
+    if {"mean", "n"} <= set(out):
+        untold = out["mean"].isna() & (out["n"] > 0)
     told = []
     if untold.any():
         named = out.loc[untold, "quarter"]
