@@ -669,6 +669,7 @@ def test_an_entry_outside_that_matches_nothing_is_told(tmp_path):
     rows = EVERY_MONTH.replace(",y,", ",s1,") + "A,s3,2025-01-05,1,1\n"
     found = facts(sales(tmp_path, rows, more=more)).ledger.set_index("rule")
     assert found.loc["outside_nothing", ["rows", "examples"]].tolist() == [1, "s3"]
+    assert found.loc["unknown_product", "todo"].startswith("Map them in [grain]")
 
 
 def test_the_other_sheets_of_a_workbook_are_named(tmp_path):
@@ -720,7 +721,7 @@ def test_dates_that_stay_unread_though_a_format_is_declared(tmp_path):
     path = sales(tmp_path, rows, 'date_format = ["%Y-%m-%d", "%d %b %Y"]')
     found = facts(path).ledger.set_index("rule")
     assert found.loc["unreadable_date", "rows"] == 1
-    assert "English names only" in found.loc["unreadable_date", "todo"]
+    assert "in English only" in found.loc["unreadable_date", "todo"]
     assert found.loc["month_without_lines", "todo"].startswith("First mend the 1 lines set aside")
 
 

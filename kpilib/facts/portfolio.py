@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib.engagement import Engagement, Evidence, Source
+from kpilib.engagement import Engagement, Evidence
 from kpilib.errors import DataError, listed, near
 from kpilib.facts import catalogue, checks, doubts, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
@@ -167,19 +167,20 @@ def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
         "contradicting_rows": "contradicts" if evidence.wide else "",
         "between_quarters": _between_quarters(engagement) if evidence.kind == "snapshot" else "",
     }
-    return Rules.of(set_aside, flags, _unread_dates(engagement.sources.get(evidence.source or "")))
+    return Rules.of(set_aside, flags, _remedies(evidence, engagement))
 
 
-def _unread_dates(source: Source | None) -> dict[str, str]:
-    """What to do about dates that cannot be read where formats are declared already."""
-    if source is None or not source.date_format:
-        return {}
-    declared = f"The declared date_format is {listed(source.date_format)}: correct it, or add the other format."
-    if any(word in each for each in source.date_format for word in ("%b", "%B")):
-        declared += (
-            " Months are read by their English names only: write others as numbers in a source of its own (sql)."
-        )
-    return {"unreadable_date": declared}
+def _remedies(evidence: Evidence, engagement: Engagement) -> dict[str, str]:
+    """What to do where formats are declared already, and where a grain stands between items and products."""
+    found, source = {}, engagement.sources.get(evidence.source or "")
+    if source is not None and source.date_format:
+        formats = source.date_format
+        found["unreadable_date"] = f"date_format is {listed(formats)}: correct it, or add the other format to it."
+        if any(word in each for each in formats for word in ("%b", "%B")):
+            found["unreadable_date"] += " Names of months are read in English only: write others as numbers (sql)."
+    if engagement.grain is not None:
+        found["unknown_product"] = "Map them in [grain]: to a product of the catalogue, or to one in catalogue.outside."
+    return found
 
 
 def _between_quarters(engagement: Engagement) -> str:

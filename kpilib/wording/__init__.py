@@ -150,7 +150,7 @@ def _doubt(row: Row) -> str:
         "snapshot tells is not known of that day.",
         "open_to_nobody": f"No customer could ever buy {several(map(name, str(row['examples']).splitlines()))}: "
         "look at who could buy what.",
-        "outside_nothing": f"What is named as outside the catalogue matches nothing: "
+        "outside_nothing": "Named as outside the catalogue, and matching nothing: "
         f"{several(map(name, str(row['examples']).splitlines()))}.",
     }[row["rule"]]  # fmt: skip
 
