@@ -87,6 +87,7 @@ def trace(engagement: Path, account: str, quarter: str | None) -> None:
 
     book = _open(engagement)
     at = book.quarter(quarter or book.default_quarter())
+    book.require_snapshot(at.label)
     rows = traced.account(book, account, at.label)
     states = rows["state"].value_counts()
     possible, held = len(rows) - int(states.get("not possible", 0)), int(states.get("held", 0))

@@ -84,7 +84,10 @@ class Book:
 
     @cached_property
     def quarters(self) -> pd.DataFrame:
-        """quarter, label, first_day, as_of, window_start, complete, told: one row each, oldest first."""
+        """quarter, label, first_day, as_of, window_start, complete, no_snapshot: one row each, oldest first.
+
+        ``no_snapshot`` (bool): snapshots are evidence and none is of the last day, so what was had is not known.
+        """
         return self.table("quarters")
 
     @cached_property
@@ -133,10 +136,30 @@ class Book:
             )
         return asked
 
-    def tells(self, label: str) -> bool:
-        """Whether anything tells what accounts have at a quarter's end: without its snapshot, nothing may."""
-        row = self.quarters[self.quarters["label"] == label].iloc[0]
-        return bool(row.get("told", True))
+    def require_snapshot(self, label: str) -> None:
+        """Refuse a quarter whose evidence is missing.
+
+        Raises
+        ------
+        DataError
+            Snapshots are evidence, and there is none of the quarter's last day: a figure would count nothing as had.
+        """
+        row = self.quarters.set_index("label").loc[label]
+        if row["no_snapshot"]:
+            raise DataError(
+                f"There is no snapshot of {pd.Timestamp(row['as_of']).date()}, the end of {label}, "
+                "so what accounts had then is not known.",
+                "",
+                "Add it under [[evidence]], or ask for another quarter.",
+            )
+
+    def complete_quarters(self) -> str:
+        """Name the complete quarters by the runs that they form: ``2024Q1 to 2024Q4, 2025Q2``; empty where none is."""
+        whole = self.quarters[self.quarters["complete"].astype(bool)]
+        runs = whole.groupby((whole["quarter"].diff() != 1).cumsum())["label"].agg(["first", "last"])
+        return ", ".join(
+            first if first == last else f"{first} to {last}" for first, last in runs.itertuples(index=False)
+        )
 
     def default_quarter(self) -> str:
         """The last complete quarter.

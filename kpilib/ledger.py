@@ -18,6 +18,7 @@ def text(book: Book) -> str:
     parts = [
         f"{book.engagement.client}: {book.engagement.data_from} to {book.engagement.data_to}, "
         f"{len(book.products)} products, {_complete(book)}",
+        *filter(None, [_without_snapshot(book)]),
         "Read\n" + "\n".join(_reading(each) for each in book.table("readings").to_dict("records")),
         "Reconciled\n" + "\n".join(_total(each) for each in book.totals().to_dict("records")),
     ]
@@ -174,14 +175,14 @@ def write_set_aside(book: Book, path: Path) -> Path:
 
 
 def _complete(book: Book) -> str:
-    complete = book.quarters[book.quarters["complete"].astype(bool)]
-    if complete.empty:
-        return f"no quarter complete with a look-back of {book.lookback_months} months"
-    runs = complete.groupby(complete["quarter"].diff().ne(1).cumsum())["label"]
-    spans = [
-        first if first == last else f"{first} to {last}" for first, last in zip(runs.first(), runs.last(), strict=True)
-    ]
-    return f"complete {' and '.join(spans)} with a look-back of {book.lookback_months} months"
+    told = f"complete {book.complete_quarters()}" if book.complete_quarters() else "no quarter complete"
+    return f"{told} with a look-back of {book.lookback_months} months"
+
+
+def _without_snapshot(book: Book) -> str:
+    """Name the quarters of which no figure can be given, where snapshots are evidence."""
+    gone = book.quarters[book.quarters["no_snapshot"].astype(bool)]
+    return "\n".join(f"no snapshot of {each.as_of}: {each.label} has no figures" for each in gone.itertuples())
 
 
 def _reading(each: dict) -> str:

@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _QUARTER_COLUMNS = {
-    **{"quarter": "object", "as_of": "object", "complete": "bool"},
+    **{"quarter": "object", "as_of": "object", "complete": "bool", "no_snapshot": "bool"},
     **dict.fromkeys(("accounts", "nothing_possible", "n"), "int64"),
     **dict.fromkeys(("mean", "pooled", "median", "multi", "products_per_account", "change"), "float64"),
     **{"joined": "Int64", "lost": "Int64"},
@@ -71,7 +71,8 @@ def by_quarter(book: Book, until: str | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    One row per quarter, oldest first: quarter (label), as_of (date), complete (bool), accounts (the
+    One row per quarter, oldest first: quarter (label), as_of (date), complete (bool), no_snapshot
+    (bool: snapshots are evidence and there is none of that day, so what was had is missing), accounts (the
     base), nothing_possible, n (accounts with a degree), mean, pooled, median (of n, 0 to 1), multi
     (share of the base with two or more products), products_per_account, change (of mean against the
     quarter before), joined and lost (accounts, against the quarter before), revenue_quarter and
@@ -184,14 +185,13 @@ def _base(book: Book, quarter: str) -> pd.DataFrame:
 def _quarter(book: Book, label: str, pairs: pd.DataFrame) -> dict[str, Any]:
     """Measure one quarter by itself; an empty base, or no snapshot to tell, leaves shares undefined."""
     at, found = queries.moment(book, label), degree.measured(pairs)
-    held = ("mean", "pooled", "median", "multi", "products_per_account")
-    untold = {} if book.tells(label) else dict.fromkeys(held)
+    unknown = bool(book.quarters.set_index("label").loc[label, "no_snapshot"])
+    had = {"mean": found.mean, "pooled": found.pooled, "median": found.median}
+    had |= {"multi": degree.multi_share(pairs, 2), "products_per_account": found.products_per_account}
     return {
-        **{"quarter": label, "as_of": at.as_of, "complete": at.complete},
+        **{"quarter": label, "as_of": at.as_of, "complete": at.complete, "no_snapshot": unknown},
         **{"accounts": found.accounts, "nothing_possible": found.nothing_possible, "n": found.n},
-        **{"mean": found.mean, "pooled": found.pooled, "median": found.median},
-        "multi": degree.multi_share(pairs, 2),
-        "products_per_account": found.products_per_account,
+        **(dict.fromkeys(had) if unknown else had),
         "revenue_quarter": degree.summed(pairs["revenue_quarter"]),
         "revenue_window": degree.summed(pairs["revenue_window"]),
         "plan": changes.target(book, label),

@@ -94,6 +94,7 @@ class _Writer:
                 "as_of": each.last_day,
                 "window_start": each.later(-3).first_day,
                 "complete": each.label not in self.options.get("incomplete", ()),
+                "no_snapshot": each.label in self.options.get("no_snapshot", ()),
             }
             for each in quarters
         ]

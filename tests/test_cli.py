@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from clients import HEAD, sales
+from clients import CATALOGUE, HEAD, SALES, engagement, sales
 
 from kpilib import __main__ as cli
 
@@ -80,6 +80,21 @@ def test_groups_without_a_plan_say_so(tmp_path, capsys):
     assert ends.pop("South") == "no plan"
     assert all(each.startswith(("+", "-")) for each in ends.values())
     assert set(ends) == {"all", "North"}
+
+
+def test_no_command_shows_a_figure_of_a_quarter_without_its_snapshot(tmp_path, capsys):
+    text = HEAD + SALES.format(options="").replace('"sales"', '"snapshot"') + CATALOGUE
+    rows = "".join(f"A,x,2025-{day}\n" for day in ("03-31", "06-30", "12-31"))
+    path = engagement(tmp_path, text, lines_csv="account_id,product_id,date\n" + rows)
+    said = "There is no snapshot of 2025-09-30, the end of 2025Q3"
+    for arguments in (
+        ["measure"],
+        ["report", "--out", str(tmp_path / "out")],
+        ["trace", "--account", "A"],
+        ["actions"],
+    ):
+        assert kpi(arguments[0], path, *arguments[1:], "--quarter", "2025Q3") == 1
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

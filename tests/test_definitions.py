@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, engagement, sales
 
-from kpilib import kept, lapsing, penetration, segments, trace, wording
+from kpilib import kept, lapsing, ledger, penetration, segments, tables, trace, wording
 from kpilib.engagement import load
 from kpilib.errors import DataError, QuarterError
 from kpilib.facts import portfolio
@@ -131,17 +131,34 @@ def test_an_installation_holds_until_its_end_or_its_life_is_over(tmp_path, day, 
     assert held(path) == expected + "y"
 
 
+def test_a_quarter_without_its_snapshot_has_no_figure_and_says_why(tmp_path):
+    path = other(tmp_path, "snapshot", "".join(f"A,x,2025-{day}\n" for day in ("03-31", "06-30", "12-31")))
+    found, reason = book(path), "There is no snapshot of 2025-09-30, the end of 2025Q3"
+    told = ledger.text(found)
+    assert "complete 2025Q1 to 2025Q2, 2025Q4 " in told
+    assert "no snapshot of 2025-09-30: 2025Q3 has no figures" in told
+    for refused in (
+        lambda: headline.headline(found, "2025Q3"),
+        lambda: penetration.change(found, "2025Q4", "2025Q3"),
+        lambda: penetration.curve(found, "2025Q3"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            refused()
+    trend = penetration.by_quarter(found)
+    assert trend["no_snapshot"].tolist() == [False, False, True, False]
+    assert trend["mean"].isna().tolist() == [False, False, True, False]
+    assert wording.incomplete(trend) == (
+        "There is no snapshot of the end of Q3 2025, so what customers had then is not known. "
+        "It is left out of trends and comparisons."
+    )
+    assert "No figure where there is no snapshot of that day." in str(tables.quarters(trend))
+    assert "look-back" not in str(tables.quarters(trend))
+
+
 def test_a_snapshot_holds_on_its_own_day_only(tmp_path):
     path = other(tmp_path, "snapshot", "A,x,2025-09-30\nA,y,2025-12-31\nA,z,2025-11-30\n")
     assert (held(path, "2025Q3"), held(path, "2025Q4")) == ("x", "y")
     assert [measured(path, f"2025Q{n}")["complete"] for n in (3, 4)] == [True, True]
-    with pytest.raises(DataError, match="no snapshot of 2025-06-30, so 2025Q2 has no figure"):
-        measured(path, "2025Q2")
-    trend = penetration.by_quarter(book(path)).set_index("quarter")
-    assert trend["mean"].isna().tolist() == [True, True, False, False]
-    assert wording.incomplete(trend.reset_index()).startswith(
-        "Q1 2025 and Q2 2025 have no figure: there is no snapshot"
-    )
 
 
 def test_evidence_of_every_kind_may_stand_in_one_engagement(tmp_path):

@@ -89,6 +89,7 @@ def required(book: Book, quarter: str, found: pd.DataFrame) -> None:
         already or new.
     """
     at = queries.moment(book, quarter)
+    book.require_snapshot(at.label)
     if not at.complete:
         raise DataError(
             f"{at.label} is not complete: a list would name what was bought since.", "", "Choose an earlier quarter."

@@ -148,14 +148,15 @@ def comparable(book: Book, *quarters: str) -> Sequence[Moment]:
         When one of them is incomplete, or a later one is to be the measure of an earlier one.
     """
     moments = [queries.moment(book, each) for each in reversed(quarters)]
+    whole = book.complete_quarters() or "there are none"
     for each in moments:
-        degree.refuse_untold(book, each)
+        book.require_snapshot(each.label)
         if not each.complete:
             raise DataError(
                 f"{each.label} is incomplete, so it is not compared.",
                 f"Its window runs from {each.window_start} to {each.as_of}; the data from"
                 f" {book.engagement.data_from} to {book.engagement.data_to}.",
-                f"Compare complete quarters ({_complete(book)}), or take a shorter look-back.",
+                f"Compare complete quarters ({whole}), or take a shorter look-back.",
             )
     if any(later.index <= earlier.index for earlier, later in pairwise(moments)):
         raise DataError(
@@ -178,11 +179,6 @@ def previous(book: Book, quarter: str, quarters: int = 1) -> str | None:
 def last_year(book: Book, quarter: str) -> str | None:
     """Name the same quarter a year before, where both are complete; else None."""
     return previous(book, quarter, quarters=4)
-
-
-def _complete(book: Book) -> str:
-    complete = book.quarters.loc[book.quarters["complete"], "label"].tolist()
-    return f"{complete[0]} to {complete[-1]}" if complete else "there are none"
 
 
 def _sides(moves: pd.DataFrame) -> list[tuple[Any, Any]]:

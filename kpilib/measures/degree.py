@@ -98,7 +98,7 @@ def of(book: Book, quarter: str) -> Degree:
 def required(book: Book, quarter: str, found: Degree) -> Degree:
     """Give back the degree of a quarter, or say why there is none."""
     at = queries.moment(book, quarter)
-    refuse_untold(book, at)
+    book.require_snapshot(at.label)
     if found.accounts == 0:
         others = counts.bases(book, quarter)
         raise DataError(
@@ -115,16 +115,6 @@ def required(book: Book, quarter: str, found: Degree) -> Degree:
             "Check launch and retirement dates and the eligibility rules.",
         )
     return found
-
-
-def refuse_untold(book: Book, at: queries.Moment) -> None:
-    """Stop at a quarter whose snapshot is missing: what is not known would read as nothing held."""
-    if not book.tells(at.label):
-        raise DataError(
-            f"There is no snapshot of {at.as_of}, so {at.label} has no figure.",
-            "Nothing else tells what accounts have on that day.",
-            "Ask the client for it, or name a quarter that has one (--quarter).",
-        )
 
 
 def products_on_sale(book: Book, quarter: str) -> int:

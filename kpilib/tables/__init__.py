@@ -127,18 +127,16 @@ def text(field: str, title: str, look: str = "kpi-text") -> Column:
 def quarters(by_quarter: pd.DataFrame, currency: str | None = None) -> Html:
     """Show penetration by quarter (``penetration.by_quarter``), latest last.
 
-    Incomplete quarters show who is counted and no figure.
+    Incomplete quarters, and those without their snapshot, show who is counted and no figure.
     """
     table = needing(by_quarter, "quarter", "complete", "n", "mean")
     whole = table["complete"].astype(bool)
     shares = ("mean", "pooled", "median", "multi", "products_per_account", "plan")
     for field in set(shares) & set(table):
         table[field] = table[field].astype(object).where(whole, None)
-    notes = (
-        []
-        if whole.all()
-        else ["No figure where the data do not cover the whole look-back, or lack the day's snapshot."]
-    )
+    unseen = table.get("no_snapshot", pd.Series(False, table.index)).astype(bool)
+    notes = ["No figure where the data do not cover the whole look-back."] if (~whole & ~unseen).any() else []
+    notes += ["No figure where there is no snapshot of that day."] if unseen.any() else []
     return show(table, [
         Column("quarter", "End of", quarter, "kpi-text"),
         Column("n", "Customers (n)", count),

@@ -370,25 +370,22 @@ def definition(
 
 
 def incomplete(by_quarter: pd.DataFrame) -> str | None:
-    """Say which quarters the data do not cover, and which of them nothing tells of."""
-    out = by_quarter.loc[~by_quarter["complete"].astype(bool)]
-    untold = out["complete"].astype(bool)
-    if {"mean", "n"} <= set(out):
-        untold = out["mean"].isna() & (out["n"] > 0)
+    """Say which quarters the data do not cover, and of which the snapshot is missing."""
+    unseen = by_quarter.get("no_snapshot", pd.Series(False, by_quarter.index)).astype(bool)
+    gone = by_quarter.loc[~by_quarter["complete"].astype(bool) & ~unseen, "quarter"]
     told = []
-    if untold.any():
-        named = out.loc[untold, "quarter"]
-        told.append(
-            f"{several(map(quarter, named))} {have(len(named))} no figure: there is no snapshot of the last day."
-        )
-    gone = out.loc[~untold, "quarter"]
     if len(gone):
-        it, looks = ("it", "looks") if len(gone) == 1 else ("they", "look")
-        told.append(
+        looks = "it looks" if len(gone) == 1 else "they look"
+        told += [
             f"{several(map(quarter, gone))} {are(len(gone))} not complete: the data do not cover all "
-            f"the time {it} {looks} back on. {upper(it)} {are(len(gone))} left out of trends and "
-            "comparisons."
-        )
+            f"the time {looks} back on."
+        ]
+    if unseen.any():
+        names = several(map(quarter, by_quarter.loc[unseen, "quarter"]))
+        told += [f"There is no snapshot of the end of {names}, so what customers had then is not known."]
+    if told:
+        it = "It is" if len(gone) + unseen.sum() == 1 else "They are"
+        told += [f"{it} left out of trends and comparisons."]
     return " ".join(told) or None
 
 
