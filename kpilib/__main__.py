@@ -67,6 +67,7 @@ def measure(
     from kpilib import printed
 
     book = _open(engagement, lookback, base)
+    _warn(book)
     found = measured(book, quarter, by, against)
     if shape == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -118,6 +119,7 @@ def report(engagement: Path, quarter: str | None, out: Path) -> None:
     book = _open(engagement)
     at = book.quarter(quarter or book.default_quarter()).label
     degree.of(book, at)  # what cannot be measured is said before any notebook runs
+    _warn(book)
     pages = {"cards": appendix.page(book, at)}
     place = pack.publish(book.engagement, at, out, _notebooks(), ledger_of(book), appendix=pages)
     click.echo(f"Published {place / 'index.html'}")
@@ -285,6 +287,14 @@ def ledger_of(book: Book) -> dict[str, Any]:
         "tables": totals.to_dict("records"),
         "rules": book.ledger()[["table", "rule", "action", "rows", "hits"]].to_dict("records"),
     }
+
+
+def _warn(book: Book) -> None:
+    """Say beside any figure that the data cannot carry it; on stderr, so that what is printed can still be read in."""
+    from kpilib import ledger
+
+    if fault := ledger.too_much(book):
+        click.echo(f"Warning: the data cannot carry these figures. {fault}", err=True)
 
 
 def _notebooks() -> Path:

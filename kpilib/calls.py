@@ -143,7 +143,8 @@ def planned(book: Book, label: str, target: float, limits: Limits) -> str:
     ranking = whitespace.prepare(book, label)
     slots = candidates.candidates(book, ranking)
     listed = chosen.chosen(candidates.likeliest(book, ranking, limits), limits)
-    parts = ["\n".join(map(printed.wrapped, say.plan(plan.reach(book, label, target, slots, listed))))]
+    why = reasons.untrusted(ranking.test, ranking.no_chance)
+    parts = ["\n".join(map(printed.wrapped, say.plan(plan.reach(book, label, target, slots, listed), why)))]
     for by in plan.divided_by(book):
         rows = plan.by_group(book, label, slots, listed, by, target)
         shown = rows[["group", "accounts", "open", "needed", "calls", "expected"]].rename(columns={"group": name(by)})

@@ -156,22 +156,38 @@ def refuse_too_much(book: Book) -> None:
     Raises
     ------
     DataError
-        With the share, what it is of, and the limit; every table that exceeds it.
+        As :func:`too_much` tells it.
     """
+    if fault := too_much(book):
+        raise fault
+
+
+def too_much(book: Book) -> DataError | None:
+    """Tell that more is set aside than the engagement allows: the share, of what, the limit; every such table."""
     limit = book.engagement.allow_set_aside
     over = sorted((each for each in _shares_set_aside(book) if each[0] > limit), key=lambda each: -each[0])
-    if over:
-        (share, what), *others = over
-        raise DataError(
-            f"Too much is set aside: {share:.1%} of {what}; the engagement allows {limit:.1%}.",
-            f"Also {', '.join(f'{share:.1%} of {what}' for share, what in others)}." if others else "",
-            "Mend what the ledger names, or raise allow_set_aside if the client accepts the loss.",
-        )
+    if not over:
+        return None
+    (share, what), *others = over
+    return DataError(
+        f"Too much is set aside: {share:.1%} of {what}; the engagement allows {limit:.1%}.",
+        f"Also {', '.join(f'{share:.1%} of {what}' for share, what in others)}." if others else "",
+        "Mend what the ledger names, or raise allow_set_aside if the client accepts the loss.",
+    )
 
 
 def write_set_aside(book: Book, path: Path) -> Path:
-    """Write every row that was set aside, with its rule, file and record, for the client."""
-    return publish.write(book.table("set_aside"), path)
+    """Write every row that was set aside, with its rule, file and record, for the client.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
+    try:
+        return publish.write(book.table("set_aside"), path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written.", f"{error.strerror or error}.", "Write it elsewhere.") from error
 
 
 def _complete(book: Book) -> str:

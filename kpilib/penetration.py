@@ -195,7 +195,6 @@ def _quarter(book: Book, label: str, pairs: pd.DataFrame) -> dict[str, Any]:
         "revenue_quarter": degree.summed(pairs["revenue_quarter"]),
         "revenue_window": degree.summed(pairs["revenue_window"]),
         "plan": changes.target(book, label),
-        **untold,
     }
 
 

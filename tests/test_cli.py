@@ -82,6 +82,23 @@ def test_groups_without_a_plan_say_so(tmp_path, capsys):
     assert set(ends) == {"all", "North"}
 
 
+def test_figures_of_data_that_cannot_carry_them_come_with_a_warning(tmp_path, capsys):
+    path = sales(tmp_path, ROWS + "C,nonsense,2025-12-01,1,500\n")
+    for arguments in (["measure"], ["measure", "--format", "json"]):
+        cli.main([arguments[0], str(path), *arguments[1:]])
+        out, err = capsys.readouterr()
+        assert err.startswith("Warning: the data cannot carry these figures. Too much is set aside: 58.1% of the gross")
+        assert "Warning" not in out
+    cli.main(["measure", str(sales(tmp_path / "whole", ROWS))])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_list_that_cannot_be_written_is_no_fault_of_the_kit(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert kpi("check", sales(tmp_path, ROWS), "--list", tmp_path / "file" / "x.csv") == 1
+    assert "x.csv cannot be written." in capsys.readouterr().err
+
+
 def test_no_command_shows_a_figure_of_a_quarter_without_its_snapshot(tmp_path, capsys):
     text = HEAD + SALES.format(options="").replace('"sales"', '"snapshot"') + CATALOGUE
     rows = "".join(f"A,x,2025-{day}\n" for day in ("03-31", "06-30", "12-31"))

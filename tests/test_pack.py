@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -404,6 +405,21 @@ def test_a_folder_that_is_no_pack_is_never_replaced(here):
     with pytest.raises(PackError, match="is there already and is no pack"):
         here.publish()
     assert mine.read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_to_is_no_fault_of_the_kit(here, monkeypatch):
+    out = here.root / "a file"
+    out.write_text("in the way")
+    with pytest.raises(PackError, match=r"The pack cannot be written in .*a file.*Publish elsewhere with --out"):
+        pack.publish(engagement(here.root), "2017Q4", out, here.chapters, progress=False)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pack, "_run", full)
+    with pytest.raises(PackError, match=r"No space left on device. Publish elsewhere"):
+        here.publish()
+    assert not list((here.root / "reports").rglob("*.ipynb"))
 
 
 def test_no_chapter_at_all_is_refused(here):

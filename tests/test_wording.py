@@ -419,6 +419,7 @@ def controls(*rows):
         (wording.usable(0.0, 0.05), "can carry the figures: everything that was read is used."),
         (wording.usable(0.0, 0.05, doubted=True), "but look at what is counted with a doubt: everything that was read"),
         (wording.usable(0.0042, 0.05), "is set aside, and up to 5.0% is allowed."),
+        (wording.unusable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
         (wording.usable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
         (wording.agree(controls()), None),
         (wording.agree(controls(("2017Q4", "revenue", 1, 1, Decimal(0)))),

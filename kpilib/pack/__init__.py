@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from errno import EEXIST, ENOTEMPTY
+from errno import EACCES, EDQUOT, EEXIST, ENOSPC, ENOTEMPTY, EPERM, EROFS
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 HANDED = ".handed-over"  # in a pack that is being built: a folder for each notebook
+UNWRITABLE = (EACCES, EPERM, EROFS, ENOSPC, EDQUOT)
 RIVALS = 100  # publishers of one quarter at the same moment, before something else is wrong
 
 
@@ -106,14 +107,15 @@ def publish(
     """
     kernels.warm()
     begun = perf_counter()
-    plan = _plan(engagement, quarter, Path(out), Path(notebooks))
-    with _cleared_away(plan.building):
-        seconds = _run(plan, progress)
-        tables = _tables(plan)
-        _pages(plan, _answers(plan), tables, appendix or {})
-        record = _record(plan, seconds, tables, inputs or {})
-        _write_json(plan.building / MANIFEST, record | {"seconds": _tenths(perf_counter() - begun)})
-        _put(plan.building, plan.final)
+    with _written(Path(out)):
+        plan = _plan(engagement, quarter, Path(out), Path(notebooks))
+        with _cleared_away(plan.building):
+            seconds = _run(plan, progress)
+            tables = _tables(plan)
+            _pages(plan, _answers(plan), tables, appendix or {})
+            record = _record(plan, seconds, tables, inputs or {})
+            _write_json(plan.building / MANIFEST, record | {"seconds": _tenths(perf_counter() - begun)})
+            _put(plan.building, plan.final)
     _forget_failures(plan)
     return plan.final
 
@@ -334,10 +336,30 @@ def _put(building: Path, final: Path) -> None:
 
 
 @contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Tell a place that may not be written to, or is full, from a fault of the kit."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> PackError:
+    return PackError(
+        f"The pack cannot be written in {folder}.", f"{error.strerror or error}.", "Publish elsewhere with --out."
+    )
+
+
+@contextmanager
 def _cleared_away(building: Path) -> Iterator[None]:
     """Leave nothing of a pack that did not come to be."""
     try:
-        building.mkdir(parents=True)
+        try:
+            building.mkdir(parents=True)
+        except OSError as error:
+            raise _unwritable(building.parent, error) from error
         yield
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -11,7 +11,7 @@ from kpilib.tables import Column, Html, prose, show, text
 from kpilib.wording.whitespace import few, first_hits
 from kpilib.written import count, money, needing, per_cent, plural
 
-METHODS = {"model": "this list", "popularity": "what most others have", "random": "at random"}
+METHODS = {"model": "this list", "popularity": "what most others have", "random": "at random, as expected"}
 
 
 STATES = {

@@ -26,7 +26,7 @@ OFF = 1 / 3  # of the share realised, that the mean chance may miss it by
 class BackTest:
     """How well the list of one quarter foretold what was bought in the next.
 
-    ``methods`` has one row for the model, popularity (what most others hold, first) and random order:
+    ``methods`` has one row for the model, popularity (what most others hold, first) and what random order may expect:
     precision_1, precision_k, recall_k, map (means over the accounts that bought something), auc_product (mean over
     products: the best accounts of each), brier and ece (the model's alone); map_ahead with map_low and map_high: how
     far its map lies above popularity's, over accounts; auc_low and auc_high, linearised over accounts.
@@ -73,7 +73,7 @@ def backtest(book: Book, quarter: str) -> BackTest | None:
     return judge(fitted, windows.window(book, before, queries.moment(book, quarter).label, depth), before, quarter)
 
 
-def judge(fitted: Model, then: Window, as_of: str = "", judged: str = "", k: int = 3, seed: int = 0) -> BackTest | None:
+def judge(fitted: Model, then: Window, as_of: str = "", judged: str = "", k: int = 3) -> BackTest | None:
     """Judge a fitted model on a later window; None where no slot was open, or none filled.
 
     The counts that a list may use are those of its own quarter; of the next, only what was bought is looked at.
@@ -86,10 +86,10 @@ def judge(fitted: Model, then: Window, as_of: str = "", judged: str = "", k: int
     scores = {
         MODEL: chances,
         POPULARITY: np.broadcast_to(counts.share, opened.shape),
-        RANDOM: np.random.default_rng(seed).random(opened.shape),
     }
     precisions = {name: model.precision(each, opened, bought) for name, each in scores.items()}
     rows = [_row(name, scores[name], opened, bought, precisions, k) for name in scores]
+    rows.append(_at_random(opened, bought, precisions[POPULARITY], k) | {"auc_product": rows[0]["auc_product"] and 0.5})
     methods = pd.DataFrame(rows).astype({each: float for each in rows[0] if each != "method"})
     p, y = chances[opened].astype(float), bought[opened]
     bins = calibration(p, y)
@@ -166,6 +166,31 @@ def _row(name: str, scores: Array, opened: Array, bought: Array, precisions: dic
         "auc_high": area.high,
         "brier": np.nan,
         "ece": np.nan,
+    }
+
+
+def _at_random(opened: Array, bought: Array, popular: Array, k: int) -> dict:
+    """What is expected of random order, in closed form: a single draw of it may lie far off.
+
+    Of o open slots of which b were filled, each place is filled with probability b ÷ o; given that one is, each other
+    is with (b - 1) ÷ (o - 1), which gives the expected average precision.
+    """
+    buyers = bought.any(1)
+    o, b = (each[buyers].sum(1).astype(float) for each in (opened, bought))
+    seen = np.minimum(k, o)
+    harmonic = np.cumsum(1 / np.arange(1, opened.shape[1] + 1))[o.astype(int) - 1]
+    precision = (harmonic + (b - 1) / np.maximum(o - 1, 1) * (o - harmonic)) / o
+    gap = _paired(popular[buyers], precision)
+    return {
+        "method": RANDOM,
+        "precision_1": float((b / o).mean()),
+        "precision_k": float((seen * b / o).mean() / k),
+        "recall_k": float((seen / o).mean()),
+        "map": float(precision.mean()),
+        "map_ahead": gap.value,
+        "map_low": gap.low,
+        "map_high": gap.high,
+        **dict.fromkeys(("auc_low", "auc_high", "brier", "ece"), np.nan),
     }
 
 

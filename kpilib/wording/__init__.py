@@ -115,12 +115,21 @@ def usable(share: float, allowed: float, doubted: bool = False) -> str:
     carry = "The data can carry the figures" + (", but look at what is counted with a doubt" if doubted else "")
     if not share:
         return f"{carry}: everything that was read is used."
-    most = f"{per_cent(share)} of the revenue read (or of the rows, where they have none) is set aside"
-    if share > allowed:
-        return (
-            f"The data cannot carry the figures as they are: {most}, and no more than {per_cent(allowed)} is allowed."
-        )
-    return f"{carry}: {most}, and up to {per_cent(allowed)} is allowed."
+    return unusable(share, allowed) or f"{carry}: {_set_aside(share)}, and up to {per_cent(allowed)} is allowed."
+
+
+def unusable(share: float, allowed: float) -> str | None:
+    """Warn, before any figure is told, where the data cannot carry it; as :func:`usable`."""
+    if share <= allowed:
+        return None
+    return (
+        f"The data cannot carry the figures as they are: {_set_aside(share)}, and no more than {per_cent(allowed)} "
+        "is allowed."
+    )
+
+
+def _set_aside(share: float) -> str:
+    return f"{per_cent(share)} of the revenue read (or of the rows, where they have none) is set aside"
 
 
 def doubts(found: pd.DataFrame) -> list[str]:

@@ -8,11 +8,14 @@ import pandas as pd
 
 from kpilib.written import Row, are, missing, money, per_cent, plural, points, quarter, upper
 
+NO_CHANCE = "No open product has a chance that may be relied on."
 
-def plan(found: Any) -> list[str]:
+
+def plan(found: Any, untrusted: str | None = None) -> list[str]:
     """Say what a target takes (``actions.plan.Plan``): slots, what the quarter can bring, how likely that is enough.
 
-    ``has`` and ``could buy`` are shares; nothing is promised where no chances are known.
+    ``has`` and ``could buy`` are shares; nothing is promised where no chances may be relied on, and ``untrusted`` is
+    the sentence that says why not (``wording.whitespace.untrusted``).
     """
     gap = f"From {per_cent(found.now)} to {per_cent(found.target)}"
     if found.slots_to_fill is None:
@@ -26,7 +29,7 @@ def plan(found: Any) -> list[str]:
     if found.expected is None:
         return [
             first,
-            "How likely that is cannot be said: there are no chances yet that came true when they were tried.",
+            f"How likely that is cannot be said. {untrusted or NO_CHANCE}",
             *_would_have_to(found),
         ]
     low, high = (per_cent(found.quantiles[each]) for each in (0.05, 0.95))
@@ -119,11 +122,11 @@ def aim(found: Any) -> str:
     return f"{target}; on an even way there, the next quarter must end at {per_cent(found.target)}."
 
 
-def what_it_takes(aimed: Any, found: Any) -> list[str]:
+def what_it_takes(aimed: Any, found: Any, untrusted: str | None = None) -> list[str]:
     """Say what is aimed at and what that takes (``actions.plan.towards``)."""
     if aimed is None:
         return ["No target lies ahead, and no higher level is reached by a quarter of the customers: nothing to plan."]
-    return [aim(aimed), *plan(found)]
+    return [aim(aimed), *plan(found, untrusted)]
 
 
 def listing(stated: dict[str, Any], accounts: int, owners: int) -> str:
@@ -164,8 +167,8 @@ def detectable(stated: Any) -> str:
         )
     return (
         f"{left}, so that the list can be measured: a lift of {points(stated.lift, ' points').lstrip('+')} in the "
-        f"share of calls that close ({per_cent(stated.expected)} expected without one) would be noticed four times in "
-        "five, a smaller one less often."
+        f"share of calls that close ({per_cent(stated.expected)} of these calls, the likeliest, are expected to close "
+        "without one) would be noticed four times in five, a smaller one less often."
     )
 
 

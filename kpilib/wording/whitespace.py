@@ -185,7 +185,10 @@ def came(test: Any) -> str:
     if few(test) or not test.enough:
         foretold = plural(round(test.chance * test.slots), "purchase")
         return f"about {foretold} {'was' if foretold[:2] == '1 ' else 'were'} foretold, {count(test.filled)} came"
-    return f"the chances foretold {per_cent(test.chance)} on average, {per_cent(test.realised)} came"
+    return (
+        f"over all cases that were open, the chances foretold {per_cent(test.chance)} on average, "
+        f"{per_cent(test.realised)} came"
+    )
 
 
 def beside_popularity(test: Any) -> str:
@@ -201,7 +204,7 @@ def beside_popularity(test: Any) -> str:
     model, popular, chance = (per_cent(rows.loc[each, "precision_1"], 0) for each in ("model", "popularity", "random"))
     hits = (
         f"of those that bought something, {model} bought the first product it names, {popular} the most popular one "
-        f"they lacked, {chance} one at random"
+        f"they lacked, and {chance} would have bought one named at random"
     )
     told = {
         "better": "For each customer it names the next product better than popularity does",
@@ -233,6 +236,11 @@ def honest(test: Any) -> str:
             f"Too few purchases came to take its chances at their word, so no money is put beside them: {came(test)}."
         )
     return f"Its chances cannot be taken at their word, so no money is put beside them: {came(test)}."
+
+
+def untrusted(test: Any, no_chance: str | None) -> str | None:
+    """Say why chances may not be relied on; None where they may."""
+    return None if test is not None and test.calibrated else trust(test, no_chance)[-1]
 
 
 def launched(new: tuple[str, ...]) -> str | None:
