@@ -95,6 +95,14 @@ class Book:
         """product_id, family, place, word, bit, launched, retired, lookback_quarters, margin: catalogue order."""
         return self.table("products")
 
+    @property
+    def sold_lookbacks(self) -> list[int]:
+        """The look-backs, in months, of the products that sales can prove: each once, in rising order."""
+        sold = [each.products for each in self.engagement.evidence if each.kind == "sales"]
+        named = set(self.products["product_id"]) if not all(sold) else {name for each in sold for name in each}
+        known = self.products[self.products["product_id"].isin(named)]
+        return sorted({3 * int(each) for each in known["lookback_quarters"]})
+
     def ledger(self) -> pd.DataFrame:
         """Every rule that a row broke; columns as :data:`kpilib.facts.checks.LEDGER`."""
         return self.table("ledger")

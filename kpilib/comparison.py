@@ -148,7 +148,7 @@ def before_after(
     Notes
     -----
     Intervals have accounts as units: as reported, linearised over the union of accounts; the same
-    accounts, paired t; shares of the same accounts, Newcombe's method 10.
+    accounts, paired t; shares of the same accounts, Newcombe's method 10, and so as reported where nobody came or went.
     """
     if before is not None:
         basis.refuse_other(before, book)
@@ -358,9 +358,11 @@ def _readings(kpi: _Kpi, group: str | None, found: _Read, smallest: int) -> list
     both = int(stays.accounts.sum())
     own = {"kpi": kpi.asked, "group": group, "unit": KPIS[kpi.name], "suppressed": both < smallest}
     whole = uncertainty.ratio_change((found.y[0], found.d[0]), (found.y[1], found.d[1]), found.accounts)
+    same = _of_same(stays)
+    reported = same if n == [both, both] and found.how == "share" else (whole, "linearised")
     rows = [
-        own | _row(AS_REPORTED, found.y, found.d, found.accounts, whole, "linearised") | {"n_both": both},
-        own | _row(SAME, stays.y, stays.d, stays.accounts, *_of_same(stays)) | {"n_both": both},
+        own | _row(AS_REPORTED, found.y, found.d, found.accounts, *reported) | {"n_both": both},
+        own | _row(SAME, stays.y, stays.d, stays.accounts, *same) | {"n_both": both},
     ]
     rows[0] |= {"n_before": n[0], "n_after": n[1]}
     if found.common is not None:

@@ -115,6 +115,24 @@ def months(book: Book) -> pd.DataFrame:
     )
 
 
+def gaps(book: Book, later: str, earlier: str | None = None) -> list[str]:
+    """Name the months without lines that the figures of a quarter, and of an earlier one, look back on: 2017-01."""
+    if not book.has("monthly") or not len(book.table("monthly")):
+        return []
+    longest = max([book.lookback_months // 3, *map(int, book.products["lookback_quarters"])])
+    opens = book.quarter(earlier or later).later(1 - longest).first_day
+    found = months(book)
+    inside = found["month"].between(f"{opens:%Y-%m}", f"{book.quarter(later).last_day:%Y-%m}")
+    return found.loc[inside & found["flagged"], "month"].tolist()
+
+
+def unproven(book: Book) -> float | None:
+    """The share of revenue (0 to 1) that is of products which its table is no evidence of; None where there is none."""
+    given = book.table("monthly")
+    found, total = given.loc[given["status"] == "unproven", "revenue"].sum(), given["revenue"].sum()
+    return float(found / total) if found and total else None
+
+
 def outside(book: Book) -> pd.DataFrame:
     """Sum what was sold outside the catalogue.
 

@@ -85,7 +85,7 @@ def test_a_change_is_clear_when_its_interval_leaves_out_zero(value, reach):
 
 def test_what_cannot_be_told_is_not_told():
     assert "cannot be told" in say.clear(Estimate(0.1, None, None, 1))
-    assert say.revenue(None) is say.implied(None) is say.at_risk([None], 3) is None
+    assert say.revenue(None) is say.implied(None) is say.at_risk([None], [3]) is None
     nothing = pd.DataFrame({"against": ["previous", "last_year"], "earlier": ["2025Q1", "2024Q2"],
                             "reason": ["2025Q1 is incomplete.", "The data cover 2025Q1 to 2025Q2."]})  # fmt: skip
     told = say.answer([], [], nothing)
@@ -96,9 +96,10 @@ def test_what_cannot_be_told_is_not_told():
 def test_what_may_still_be_lost_is_told_once_against_every_earlier_quarter():
     rows = [[("2025Q1", 40, 2, 0.05), ("2025Q2", 50, 5, 0.1)], [("2024Q2", 30, 6, 0.2), ("2025Q2", 50, 5, 0.1)]]
     risks = [pd.DataFrame(each, columns=["quarter", "held", "lapsing", "share"]) for each in rows]
-    told = say.at_risk([None, *risks], 3)
+    told = say.at_risk([None, *risks], [3, 24])
     assert told.startswith("10.0% of what customers have in Q2 2025 is past its usual time of reordering (5 of 50)")
     assert "against 5.0% in Q1 2025 and 20.0% in Q2 2024." in told
+    assert "a stop only after 3 to 24 months (by product):" in told
 
 
 def test_small_parts_of_customers_keep_their_figures_and_their_people():

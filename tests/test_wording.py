@@ -289,9 +289,9 @@ def test_the_curve_claims_no_most_on_ties_few_customers_or_chance(table, against
         (wording.undated(["income", "age"]), "Income and age have no dates: their latest values apply"),
         (wording.all_possible(2), None),
         (wording.all_possible(0), "every product counts as possible for every customer"),
-        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, None)), 12), None),
-        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, 0)), 12), None),
-        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, 2), ("y", 1, 0, 0, 0, 1, 1)), 12),
+        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, None)), [12]), None),
+        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, 0)), [12]), None),
+        (wording.at_risk(products(("x", 1, 0, 0, 0, 9, 2), ("y", 1, 0, 0, 0, 1, 1)), [12]),
          "In 3 of 10 cases where a customer has a product"),
         (wording.index_reading(0.28, "opportunities", 0.9),
          "28.0% of the recorded sales opportunities are won. 90.0% of what customers have"),
@@ -466,7 +466,7 @@ def everything_said():
         yield wording.same_customers(each) or ""
     yield from (wording.largest_part(PARTS, "region", RISE), captions.segments(PARTS))
     table = products(("x", 0.5, 0.02, 0.01, 0.03, 5, 3))
-    yield from (wording.largest_product(table), captions.products(table), wording.at_risk(table, 12))
+    yield from (wording.largest_product(table), captions.products(table), wording.at_risk(table, [12]))
     for kind in wording.COUNTED:
         yield from wording.definition(row(), kind, 12, list(wording.PROVES), 18).values()
         yield wording.counted(row(nothing_possible=2), kind, 12)

@@ -116,7 +116,7 @@ def load(engagement: Engagement) -> Portfolio:
     told = doubts.two_spellings(db, engagement) if strangers else []
     judged += [_judged(db, *each, "accounts") for each in tables[evidences:]]
     _records(db, engagement)
-    _monthly(db, parts)
+    _monthly(db, engagement)
     told += [*doubts.outside_nothing(db, engagement), *doubts.missing_snapshots(db, engagement)]
     unread = sum(each.ledger.loc[each.ledger["rule"].isin(UNREAD), "rows"].sum() for each in judged[:evidences])
     ledgers = [each.ledger for each in judged] + _missing_months(db, engagement, parts, int(unread))
@@ -280,18 +280,22 @@ def _records(db: DuckDBPyConnection, engagement: Engagement) -> None:
             db.execute(f"create table {key} as select {own} from {quoted(f'used {key}')} order by all")
 
 
-def _monthly(db: DuckDBPyConnection, parts: set[str]) -> None:
-    """Lines and revenue by month and product; what lies outside the catalogue keeps its own name."""
+def _monthly(db: DuckDBPyConnection, engagement: Engagement) -> None:
+    """Lines and revenue by month and product; what lies outside the catalogue keeps its own name.
+
+    Lines of products of the catalogue that their table does not prove have no product and the status ``unproven``.
+    """
     lines = " union all ".join(
-        f"select product_id, day, revenue from {each}" for each in ("sales", "invoices") if each in parts
+        f"select product_id as named, {proves(each)}, day, revenue from {quoted(f'used {number}')}"
+        for number, each in enumerate(engagement.evidence, 1)
+        if each.kind in ("sales", "revenue")
     )
-    lines = (
-        lines or "select null::varchar as product_id, null::date as day, null::decimal(18, 4) as revenue where false"
-    )
+    nothing = "null::varchar as named, null::varchar as product_id, null::date as day, null::decimal(18, 4) as revenue"
     db.execute(
-        "create table monthly as select date_trunc('month', day)::date as month, product_id, "
-        "coalesce(k.status, 'outside') as status, count(*) as lines, "
-        f"sum(revenue) as revenue from ({lines}) left join known_products k using (product_id) "
+        "create table monthly as select date_trunc('month', day)::date as month, l.product_id, "
+        "case when l.product_id is null and k.status = 'catalogue' then 'unproven' else coalesce(k.status, 'outside') "
+        "end as status, count(*) as lines, sum(revenue) as revenue "
+        f"from ({lines or f'select {nothing} where false'}) l left join known_products k on k.product_id = l.named "
         "group by all order by all"
     )
 

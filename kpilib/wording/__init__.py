@@ -19,6 +19,7 @@ from kpilib.written import (
     day,
     have,
     missing,
+    month,
     name,
     per_cent,
     plural,
@@ -479,8 +480,59 @@ def all_possible(rules: int) -> str | None:
     return "No rules say who could buy what: every product counts as possible for every customer."
 
 
-def at_risk(by_product: pd.DataFrame, months: int) -> str | None:
-    """Say how much of what customers have is past its usual time of reordering."""
+def unproven(share: float | None) -> str | None:
+    """Say that lines are of products which their table proves nothing about (``ledger.unproven``)."""
+    if missing(share):
+        return None
+    return (
+        f"{per_cent(share)} of the revenue is of products of the catalogue for which its table is not the evidence "
+        "(products under [[evidence]]): whether a customer has them is told by other tables."
+    )
+
+
+def gaps(months: Sequence[str]) -> str | None:
+    """Say, beside figures and their change, which months they look back on have no lines (``ledger.gaps``)."""
+    if not months:
+        return None
+    it = "it is" if len(months) == 1 else "they are"
+    return (
+        f"{several(map(month, months))} {have(len(months))} no lines: if {it} missing from the delivery, what was "
+        "bought then is missing from these figures and from every change to or from them."
+    )
+
+
+def fiscal(starts: int, label: str, last_day: Any) -> str | None:
+    """Say that quarters are those of a fiscal year, where it does not begin in January.
+
+    Example
+    -------
+    >>> print(fiscal(4, "2025Q4", "2025-03-31"))
+    Quarters are of the client's fiscal year, which begins in April: Q4 2025 ends on 31 March 2025.
+    """
+    if starts == 1:
+        return None
+    begins = pd.Timestamp(2000, starts, 1).strftime("%B")
+    return (
+        f"Quarters are of the client's fiscal year, which begins in {begins}: {quarter(label)} ends on {day(last_day)}."
+    )
+
+
+def stops_after(months: Sequence[int]) -> str:
+    """Say after how long a stop shows: the look-backs of what sales prove, as ``book.sold_lookbacks``.
+
+    Example
+    -------
+    >>> stops_after([12]), stops_after([3, 12, 24])
+    ('12 months', '3 to 24 months (by product)')
+    """
+    return f"{max(months)} months" if len(set(months)) == 1 else f"{min(months)} to {max(months)} months (by product)"
+
+
+def at_risk(by_product: pd.DataFrame, months: Sequence[int]) -> str | None:
+    """Say how much of what customers have is past its usual time of reordering.
+
+    ``months`` are the look-backs of the products that sales prove.
+    """
     known = by_product.dropna(subset=["lapsing"])
     late, held = known["lapsing"].sum(), known["held"].sum()
     if not late:
@@ -488,7 +540,7 @@ def at_risk(by_product: pd.DataFrame, months: int) -> str | None:
     return (
         f"In {count(late)} of {plural(held, 'case')} where a customer has a product, the usual "
         "time between purchases has passed: at risk. A purchase counts at once, a stop only when "
-        f"{months} months are over, so these may be tomorrow's losses."
+        f"{stops_after(months)} are over, so these may be tomorrow's losses."
     )
 
 

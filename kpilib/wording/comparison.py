@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.wording import said, verdict
+from kpilib.wording import said, stops_after, verdict
 from kpilib.written import (
+    MINUS,
     Row,
     count,
     missing,
@@ -219,13 +220,15 @@ def claim(found: Any) -> str:
     )
 
 
-def at_risk(risks: Sequence[pd.DataFrame | None], months: int) -> str | None:
+def at_risk(risks: Sequence[pd.DataFrame | None], months: Sequence[int]) -> str | None:
     """Say how much of what is held may be lost later, now and at the earlier quarters.
 
     Parameters
     ----------
     risks
         ``comparison.at_risk`` with each earlier quarter: two rows of quarter, held, lapsing, share; or None.
+    months
+        The look-backs of the products that sales prove.
     """
     known = [each.to_dict("records") for each in risks if each is not None and each["share"].notna().all()]
     if not known:
@@ -235,7 +238,7 @@ def at_risk(risks: Sequence[pd.DataFrame | None], months: int) -> str | None:
     return (
         f"{per_cent(after['share'])} of what customers have in {quarter(after['quarter'])} is past its usual time of "
         f"reordering ({count(after['lapsing'])} of {count(after['held'])}), against {before}. A purchase counts at "
-        f"once, a stop only after {months} months: part of the losses is still to come."
+        f"once, a stop only after {stops_after(months)}: part of the losses is still to come."
     )
 
 
@@ -364,8 +367,9 @@ def _the(number: int) -> str:
 
 def _signed(share: float) -> str:
     """Write a relative change in per cent, with its sign."""
-    shown = per_cent(abs(share))
-    return shown if rounds_away(share, 1) else f"{'+' if share > 0 else points(share)[0]}{shown}"
+    if rounds_away(share, 2):
+        return "0.0%"
+    return f"{'+' if share > 0 else MINUS}{per_cent(abs(share), 2 if rounds_away(share, 1) else 1)}"
 
 
 def _size(difference: float) -> str:
