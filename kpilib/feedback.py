@@ -332,7 +332,7 @@ def _in_bands(book: Book, at: Moment, names: Sequence[str]) -> pd.DataFrame:
 def _of_band(book: Book, at: Moment, name: str, among: pd.DataFrame) -> pd.DataFrame:
     most = int(among["accounts"].sum())
     found = counts.largest(book, at.label, among, bands.rules(book.engagement), most)
-    told = {each: found.get(each) for each in ("name", "owner")}
+    told = {"name": found.get("name"), "owner": queries.given(found.get("owner"))}
     found = found.assign(**told, band=name, degree=found["held"] / found["possible"])[list(_LISTED)]
     return found.astype({"name": "object", "owner": "object"})
 

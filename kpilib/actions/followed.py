@@ -89,6 +89,7 @@ def effect(rounds: Sequence[pd.DataFrame], level: float = 0.95) -> Effect:
     -----
     A quarter's difference has the variance of Welch; quarters are weighted by listed × held back ÷ both, which does
     not depend on what happened. The effect per call worked is linearised: its influence is closed - effect × worked.
+    Both are differences of shares, and are bounded, with their intervals, to what such a difference can be: -1 to 1.
     """
     arms = [_arms(each) for each in rounds]
     arms = [each for each in arms if min(len(part) for part in each) >= MINIMUM]
@@ -103,7 +104,7 @@ def effect(rounds: Sequence[pd.DataFrame], level: float = 0.95) -> Effect:
     plain = _interval(change, [each[0]["closed"] for each in arms], [each[1]["closed"] for each in arms], weight, level)
     by_call: tuple[float | None, float | None, float | None] = (None, None, None)
     if worked > 0:
-        ratio = change / worked
+        ratio = min(max(change / worked, -1.0), 1.0)
         told = [(each[0]["closed"] - ratio * each[0]["worked"]) / worked for each in arms]
         left = [each[1]["closed"] / worked for each in arms]
         by_call = (ratio, *_interval(ratio, told, left, weight, level))
@@ -199,7 +200,7 @@ def _interval(
         return None, None
     freedom = variance**2 / sum(part**2 / n for part, n in parts if part > 0)
     reach = float(stdtrit(freedom, (1 + level) / 2)) * sqrt(variance)
-    return value - reach, value + reach
+    return max(value - reach, -1.0), min(value + reach, 1.0)
 
 
 def _calibrated(rows: pd.DataFrame) -> dict[str, object]:

@@ -103,9 +103,16 @@ def read(path: Path, issued: pd.DataFrame, whole: bool = True) -> tuple[pd.DataF
     Raises
     ------
     DataError
-        It is no workbook, has no such sheet, or its headings were changed.
+        It is no workbook, has no such sheet, its headings were changed, or nothing of it was issued.
     """
     given = _rows(path)
+    keys = ["call", "account_id", "product_id"]
+    if given[keys].merge(issued[keys].astype("object"), on=keys).empty:
+        raise DataError(
+            f"{path.name} is no part of this list.",
+            "None of its rows is a call that was issued: its customers and products are others.",
+            "Give the workbooks that were sent out for this client and quarter.",
+        )
     noticed = []
     twice = given["call"].duplicated(keep=False) & given["call"].notna()
     if twice.any():

@@ -22,11 +22,14 @@ SHORT = {
 
 
 def bridge(found: Any) -> str:
-    """Title the bridge with its largest parts and where they lead."""
+    """Title the bridge with its largest parts: two, and as many more as it takes to see where they lead."""
     whole = found.change.value
     verb = "has not moved" if rounds_away(whole, 2) else "rose" if whole > 0 else "fell"
     by = "" if rounds_away(whole, 2) else f" by {points(abs(whole)).lstrip('+')} points"
-    rows = sorted(rows_of(found), key=lambda row: -abs(row["points"]))[:2]
+    rows = sorted(rows_of(found), key=lambda row: -abs(row["points"]))
+    left = [whole - sum(row["points"] for row in rows[:many]) for many in range(len(rows) + 1)]
+    enough = (many for many in range(2, len(rows)) if rounds_away(left[many], 1) or abs(left[many]) <= abs(whole) / 2)
+    rows = rows[: next(enough, len(rows))]
     told = [f"{SHORT[row['part']]} {'added' if row['points'] > 0 else 'took'} {points(abs(row['points'])).lstrip('+')}"
             for row in rows if not rounds_away(row["points"], 2)]  # fmt: skip
     return f"Since {quarter(found.earlier)}, penetration {verb}{by}" + (f": {', '.join(told)}" if told else "")

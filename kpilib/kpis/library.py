@@ -170,10 +170,14 @@ def card(kpi: str) -> Card:
     Traceback (most recent call last):
     ...
     kpilib.errors.DataError: There is no card 'atach_rate'. Did you mean 'attach_rate'? kpi cards lists them all.
+
+    Part of an id names all that have it: ``penetration`` the degree and the index.
     """
     known = all_cards()
     if kpi not in known:
-        raise DataError(f"There is no card {kpi!r}.", near(kpi, known), "kpi cards lists them all.")
+        holding = [each for each in known if kpi.strip().lower() in each]
+        meant = f"Did you mean {' or '.join(map(repr, holding))}?" if kpi.strip() and holding else near(kpi, known)
+        raise DataError(f"There is no card {kpi!r}.", meant, "kpi cards lists them all.")
     return known[kpi]
 
 

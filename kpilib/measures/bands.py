@@ -15,7 +15,7 @@ import pandas as pd
 from kpilib.book import Book
 from kpilib.engagement import Band, Engagement
 from kpilib.errors import DataError, near
-from kpilib.measures import attach, change, counts, degree, offers
+from kpilib.measures import attach, change, counts, degree, offers, queries
 
 
 def band_of(bands: Sequence[Band], possible: int, held: int) -> str | None:
@@ -102,7 +102,8 @@ def who(book: Book, quarter: str, band: str, most: int = 15) -> pd.DataFrame:
     found = counts.largest(book, quarter, among, rules(engagement), most)
     ids = found["account_id"].tolist()
     listed = found.assign(
-        **{each: found.get(each) for each in ("name", "owner")},
+        name=found.get("name"),
+        owner=queries.given(found.get("owner")),
         degree=found["held"] / found["possible"],
         lapsing=_lapsing(book, quarter, ids),
         missing=_missing(book, quarter, ids),

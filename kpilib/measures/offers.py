@@ -16,6 +16,7 @@ from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import counts, degree, queries
 from kpilib.measures.queries import Moment
+from kpilib.sql import literal
 
 STATES = ("held", "pipeline", "lost offer", "blocked", "open")
 NOT_POSSIBLE = "not possible"
@@ -122,7 +123,7 @@ def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
     if found.empty:
         raise DataError(
             f"Account {account_id!r} is neither on file nor active in {at.label}.",
-            "",
+            _alike(book, account_id, at),
             "Check its id as written in the client's own files, or ask for another quarter.",
         )
     known = book.products[["product_id", "family", "launched", "retired"]]
@@ -131,6 +132,17 @@ def account(book: Book, account_id: str, quarter: str) -> pd.DataFrame:
     told = [_state(row, marks.get(row["product_id"], {}), at) for row in found.to_dict("records")]
     found[["state", "reason"]] = pd.DataFrame(told, columns=["state", "reason"], dtype="object")
     return found[["product_id", "family", "state", "reason", "possible", "proven"]]
+
+
+def _alike(book: Book, account_id: str, at: Moment) -> str:
+    """Name the accounts whose id is the same but for leading zeros or capitals."""
+    plain = "lower(ltrim(trim({}), '0'))"
+    found = queries.fetch(
+        book,
+        f"SELECT DISTINCT account_id FROM positions WHERE quarter = {at.index} AND "
+        f"{plain.format('account_id')} = {plain.format(literal(account_id))} ORDER BY account_id LIMIT 3",
+    )["account_id"]
+    return f"Did you mean {' or '.join(map(repr, found))}?" if len(found) else ""
 
 
 def _state(slot: dict[str, Any], marks: dict[str, Any], at: Moment) -> tuple[str, str | None]:

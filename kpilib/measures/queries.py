@@ -218,6 +218,14 @@ def rule_of(book: Book, rules: Sequence[Where]) -> str:
     return f"CASE {cases} ELSE -1 END" if rules else "-1"
 
 
+def given(owners: pd.Series | None) -> pd.Series | None:
+    """Write owners as groups are written: blanks as not given, where the client names owners at all."""
+    if owners is None:
+        return None
+    known = owners.astype("object")
+    return known.where(known.notna() & known.astype(str).str.strip().ne(""), NOT_GIVEN)
+
+
 def group_of(by: str | None) -> list[str]:
     """Name the group column, where there is one."""
     return ["group"] if by else []

@@ -111,6 +111,15 @@ def examined(book: Book, name: str | None = None, through: str | None = None) ->
     )
 
 
+def held_out(book: Book) -> int:
+    """Count the accounts that are held out of any programme, whether it can be examined or not."""
+    if not book.has("programmes"):
+        return 0
+    return int(
+        queries.fetch(book, "SELECT count(DISTINCT account_id) AS n FROM programmes WHERE hold_out")["n"].iloc[0]
+    )
+
+
 def refusal(book: Book, name: str | None = None, through: str | None = None) -> str | None:
     """Say why a programme cannot be examined; None where it can."""
     try:

@@ -260,7 +260,9 @@ def _quarters(book: Book, name: str, first: date, last: date, through: str | Non
             raise DataError(
                 f"{name!r} has no complete quarter {side} its start.",
                 f"It starts on {day}; complete quarters: {complete}.",
-                "Take a shorter look-back, a later quarter, or give more data.",
+                "Take a shorter look-back, or give earlier data."
+                if side == "before"
+                else "Ask for a later quarter, or give more data.",
             )
     return tuple(known)
 

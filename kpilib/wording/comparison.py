@@ -257,14 +257,20 @@ def no_comparison(periods: pd.DataFrame) -> list[str]:
     ]
 
 
-def descriptive(held_out: bool = False) -> str:
-    """Say what a before and after cannot tell; ``held_out`` where a programme is examined beside it."""
+def descriptive(held_out: bool = False, waiting: int = 0) -> str:
+    """Say what a before and after cannot tell; ``held_out`` where a programme is examined beside it.
+
+    ``waiting`` counts the customers held out of programmes, which need not have been examined.
+    """
     told = (
         "This is a before and after: it tells what changed and what the change is made of, not why. Customers also "
         "change without any action of ours"
     )
     if held_out:
         return f"{told}: only the customers held out of a programme show how much."
+    if waiting:
+        who = plural(waiting, "customer was", "customers were")
+        return f"{told}; {who} held out of a programme, which could show how much but is not examined here."
     return f"{told}, and nobody was held out to compare with."
 
 
