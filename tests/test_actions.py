@@ -171,6 +171,15 @@ def test_nobody_held_back_or_nothing_worked_leaves_no_effect():
     assert idle.list is not None
 
 
+def test_the_effect_and_its_interval_stay_within_what_shares_can_differ_by():
+    rows = pd.DataFrame({"account_id": list("ABCDEF"), "arm": [LISTED] * 3 + [HELD_BACK] * 3})
+    rows = rows.assign(worked=[True, False, False] + [False] * 3, closed=[True, True, False] + [False] * 3)
+    found = followed.effect([rows])
+    assert (found.working, found.working_high) == (1.0, 1.0)  # 67 points over a third worked is no share
+    assert -1 <= found.working_low < found.list_low
+    assert found.list_high <= 1
+
+
 def test_expected_stands_beside_actual_by_owner():
     rows = candidates("Ax", "By", "Cz").assign(
         arm=LISTED, worked=[True, True, False], closed=[True, False, False], owner=["Kim", "Kim", "Lee"]
@@ -239,6 +248,8 @@ def test_what_does_not_fit_is_said_and_not_counted(sent, cells, delete, said, st
 
 def test_a_file_that_is_no_list_is_refused(sent, tmp_path):
     path, rows = sent
+    with pytest.raises(DataError, match=r"calls.xlsx is no part of this list. None of its rows"):
+        workbook.read(path, rows.assign(account_id=["F", "G", "H"]))
     with pytest.raises(DataError, match="lacks the column 'Status'"):
         workbook.read(fill(path, {"J2": "State"}), rows)
     (tmp_path / "notes.xlsx").write_text("not a workbook")

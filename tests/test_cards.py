@@ -496,3 +496,8 @@ def test_the_pack_links_its_appendix_and_claims_no_notebook_for_it(tmp_path):
     assert '<h2 id="attach_rate">Attach Rate</h2>' in page
     assert "the executed notebook" not in page
     assert '<a href="cards.html">What?</a>' in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_part_of_an_id_names_all_cards_that_have_it():
+    with pytest.raises(DataError, match=r"'account_penetration_degree' or 'account_penetration_index'"):
+        library.card("penetration")

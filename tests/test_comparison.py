@@ -206,3 +206,14 @@ def test_periods_say_why_they_cannot_be_compared(subject):
     found = comparison.periods(subject, "2025Q2")
     assert found["earlier"].tolist() == ["2025Q1", "2024Q2"]
     assert found["reason"].tolist() == [None, "The data cover 2025Q1 to 2025Q2."]
+
+
+def test_shares_of_the_same_customers_have_one_interval_and_one_verdict(book):
+    before = " ".join(f"{each}x {each}y" for each in "ABCDEFGHIJKL")
+    after = " ".join(f"{each}x" if each in "ABC" else f"{each}x {each}y" for each in "ABCDEFGHIJKL")
+    found = comparison.before_after(book(before, after), "2025Q1", "2025Q2", "multi_product_share(2)")
+    rows = found.set_index("reading")[["change", "low", "high"]]
+    assert rows.loc["as_reported"].tolist() == rows.loc["same_accounts"].tolist()
+    assert found["method"].iloc[0] == "Newcombe 10"
+    gone = comparison.before_after(book(before + " Mx My", after), "2025Q1", "2025Q2", "multi_product_share(2)")
+    assert gone["method"].tolist()[:2] == ["linearised", "Newcombe 10"]

@@ -289,3 +289,24 @@ def test_the_chapter_says_why_there_is_nothing_to_compare(client):
     assert "The data cover Q1 2025 to Q4 2025." in " ".join(answer["sentences"])
     assert not any(isinstance(each, style.Page) for each in shown)
     assert [each.html.count("There is no earlier quarter") for each in shown] == [1]
+
+
+def test_the_title_names_as_many_parts_as_it_takes_to_see_where_they_lead():
+    parts = [("losses", -0.0101), ("gains", 0.0097), ("leavers", 0.003), ("joiners", -0.0002)]
+    rows = pd.DataFrame(parts, columns=["part", "points"]).assign(accounts=1)
+    found = SimpleNamespace(parts=rows, change=Estimate(0.0024, None, None, 9), earlier="2025Q3")
+    assert caption.bridge(found) == (
+        "Since Q3 2025, penetration rose by 0.2 points: products no longer held took 1.0, products newly held added "
+        "1.0, customers lost added 0.3"
+    )
+
+
+def test_customers_held_out_of_what_is_not_examined_are_not_nobody():
+    assert "nobody was held out" in say.descriptive()
+    assert "120 customers were held out of a programme" in say.descriptive(waiting=120)
+    assert "nobody" not in say.descriptive(waiting=1) + say.descriptive(True, 120)
+
+
+@pytest.mark.parametrize(("growth", "said"), [(0.0004, "+0.04%"), (-0.0004, "−0.04%"), (0.0, "0.0%"), (0.026, "+2.6%")])
+def test_a_small_growth_of_revenue_keeps_its_sign(growth, said):
+    assert f"changed by {said}" in say.revenue(sold(before=100.0, after=100.0 * (1 + growth), held=(45, 45)))

@@ -273,8 +273,8 @@ def test_what_is_held_but_not_possible_is_flagged_and_not_counted(tmp_path):
 @pytest.mark.parametrize(
     ("declared", "owners"),
     [
-        ('attributes = ["size"]', ["Kim", "Lee", None]),
-        ("", ["Kim", "Lee", None]),
+        ('attributes = ["size"]', ["Kim", "Lee", "(not given)"]),
+        ("", ["Kim", "Lee", "(not given)"]),
         ('attributes = { size = "size", owner = "Rep" }', ["P", "Q", "R"]),
         ('columns = { owner = "Rep" }\nattributes = ["size"]', ["P", "Q", "R"]),
     ],
@@ -465,3 +465,39 @@ def test_the_second_of_two_writers_yields(tmp_path):
     kept._keep(load(path), first.folder)  # the other one comes late
     assert degree(path) == pytest.approx(1 / 3)
     assert not list(first.folder.parent.glob(".building-*"))
+
+
+def test_what_its_table_does_not_prove_is_not_outside_the_catalogue(tmp_path):
+    text = YEAR + OTHER.format(name="lines", kind="sales", more='products = ["x"]')
+    text += OTHER.format(name="subs", kind="subscriptions", more="") + CATALOGUE
+    text = text.replace('products = ["x", "y", "z"]', 'products = ["x", "y", "z"]\noutside = ["coupon"]')
+    path = engagement(
+        tmp_path, text, lines_csv=HEADER + "A,x,2025-12-01,1,5\nA,y,2025-11-01,1,14\nA,coupon,2025-10-01,1,1\n",
+        subs_csv="account_id,product_id,start,end\nA,y,2025-01-01,\n",
+    )  # fmt: skip
+    found = book(path)
+    assert ledger.unproven(found) == pytest.approx(0.7)
+    assert ledger.outside(found)["lines"].tolist() == [1]
+    assert wording.unproven(0.7).startswith("70.0% of the revenue is of products of the catalogue for which its table")
+    assert wording.unproven(None) is None
+    assert found.sold_lookbacks == [12]
+
+
+def test_months_without_lines_are_named_beside_the_quarters_that_look_back_on_them(tmp_path):
+    lines = "".join(f"A,x,2025-{month:02d}-10,1,10\n" for month in range(1, 13) if month not in (5, 11))
+    found = book(sales(tmp_path, lines))
+    assert ledger.gaps(found, "2025Q4") == ["2025-11"]
+    assert ledger.gaps(found, "2025Q3") == []
+    assert ledger.gaps(found, "2025Q4", "2025Q2") == ["2025-05", "2025-11"]
+    assert wording.gaps(["2025-11"]).startswith("November 2025 has no lines: if it is missing from the delivery")
+    assert wording.gaps([]) is None
+
+
+def test_look_backs_are_those_of_what_sales_prove(tmp_path):
+    more = "lookback_by_product = { y = 24, z = 6 }\n"
+    text = YEAR + more + OTHER.format(name="lines", kind="sales", more='products = ["y", "z"]')
+    text += OTHER.format(name="subs", kind="subscriptions", more="") + CATALOGUE
+    path = engagement(tmp_path, text, lines_csv=HEADER + "A,y,2025-12-01,1,5\n",
+                      subs_csv="account_id,product_id,start,end\nA,x,2025-01-01,\n")  # fmt: skip
+    assert book(path).sold_lookbacks == [6, 24]
+    assert wording.fiscal(1, "2025Q4", "2025-12-31") is None

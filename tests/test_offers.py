@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from clients import sales
 
-from kpilib import penetration
+from kpilib import kept, penetration
 from kpilib.errors import DataError
 from kpilib.measures import offers
 
@@ -193,3 +194,12 @@ def test_one_accounts_slots_say_their_state_and_why(year):
 def test_an_account_that_is_not_there_is_refused(year):
     with pytest.raises(DataError, match=r"'O''Neil' is neither|\"O'Neil\" is neither on file"):
         penetration.account(year("Ax"), "O'Neil", NOW)
+
+
+def test_an_account_written_without_its_leading_zeros_is_thought_of(tmp_path):
+    path = sales(tmp_path, "000001,x,2025-12-01,1,10\n00A2,x,2025-12-01,1,10\n")
+    one = kept.open_book(path)
+    with pytest.raises(DataError, match=r"'1' is neither on file nor active in 2025Q4. Did you mean '000001'\?"):
+        penetration.account(one, "1", NOW)
+    with pytest.raises(DataError, match=r"Did you mean '00A2'\?"):
+        penetration.account(one, "a2", NOW)

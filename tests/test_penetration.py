@@ -489,3 +489,11 @@ def test_segments_partition_and_contributions_sum_to_the_change(book, before, af
     assert table["n"].sum() == headline(small, "2025Q2").degree.n
     if total.same_accounts is not None:
         assert table["contribution"].sum() == pytest.approx(total.same_accounts, abs=1e-12)
+
+
+def test_a_customer_without_owner_is_told_as_such_where_others_have_one(book):
+    small = book("A B", "A B", products="x", names={"A": "Ann", "B": "Bea"})
+    accounts = small.table("accounts").assign(owner=["Kim", None])
+    accounts.to_parquet(small.folder / "accounts.parquet")
+    assert penetration.who(small, "2025Q2", "low")["owner"].tolist() == ["Kim", "(not given)"]
+    assert penetration.who(book("A", products="x"), "2025Q1", "low")["owner"].isna().all()

@@ -481,3 +481,32 @@ def _keep(one, name: str, frame: pd.DataFrame, casts: str) -> None:
 def test_lists_hold_their_columns_when_empty(book):
     one = book("Ax", "Ax")
     assert list(whitespace.ranked(one, "2025Q2")) == list(lists.COLUMNS)
+
+
+def test_random_order_is_told_as_expected_not_as_drawn():
+    dice = np.random.default_rng(11)
+    opened = dice.random((200, 6)) < 0.7
+    bought = opened & (dice.random(opened.shape) < 0.3)
+    popular = model.precision(np.zeros(opened.shape), opened, bought)
+    found = tried._at_random(opened, bought, popular, 3)
+    draws = [dice.random(opened.shape) for _ in range(400)]
+    buyers = bought.any(1)
+    hits = [model.in_order(each[buyers], opened[buyers], bought[buyers]) for each in draws]
+    assert found["precision_1"] == pytest.approx(np.mean([each[:, 0].mean() for each in hits]), abs=0.005)
+    assert found["precision_k"] == pytest.approx(np.mean([each[:, :3].mean() for each in hits]), abs=0.005)
+    recalls = [(each[:, :3].sum(1) / each.sum(1)).mean() for each in hits]
+    assert found["recall_k"] == pytest.approx(np.mean(recalls), abs=0.005)
+    maps = [np.nanmean(model.precision(each, opened, bought)) for each in draws]
+    assert found["map"] == pytest.approx(np.mean(maps), abs=0.005)
+
+
+def test_the_row_at_random_says_half_where_half_is_chance():
+    held = window_of_chance(300, 5, seed=3)
+    test = tried.judge(model.fit([held]), held)
+    assert test.methods.set_index("method").loc["random", "auc_product"] == 0.5
+
+
+def window_of_chance(accounts, products, seed):
+    dice = np.random.default_rng(seed)
+    held = dice.random((accounts, products)) < 0.4
+    return window(held, held | (dice.random(held.shape) < 0.2))

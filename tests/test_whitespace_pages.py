@@ -262,3 +262,12 @@ def test_chances_that_did_not_come_true_give_a_map_without_figures():
     assert not [each for each in texts if "21" in each]
     assert "%" not in captions.map_subtitle("order", "2025Q4")
     assert "21" not in page.get_label()
+
+
+def test_why_chances_are_not_relied_on_is_the_same_sentence_everywhere():
+    few = back_test(filled=28, slots=140)
+    assert say.untrusted(back_test(), None) is None
+    assert say.untrusted(few, None) == say.trust(few, None)[-1]
+    assert "about 28 purchases were foretold, 28 came" in say.untrusted(few, None)
+    assert "three complete quarters" in say.untrusted(None, None)
+    assert "over all cases that were open, the chances foretold 20.0% on average" in say.honest(back_test())

@@ -145,9 +145,11 @@ def test_where_a_readers_subtraction_gives_another_change_it_says_so(now, differ
 def test_rounded_parts_are_told_in_title_and_sentence():
     now, found = row(mean=0.3702), change(-0.0044, -0.02, 0.01)
     assert "0.4 points (before rounding) less than" in captions.trend(now, found)
-    assert "0.4 points (before rounding) less than" in wording.answer(now, [found])[1]
+    assert "0.4 points less than" in wording.answer(now, [found])[1]
+    assert wording.answer(now, [found])[1].endswith("Figures are rounded, their difference is not.")
     assert "before rounding" not in captions.trend(row(mean=0.3706), change(-0.0044, -0.02, 0.01))
-    assert "4.6 points (before rounding) below" in wording.plan(row(mean=0.3746, plan=0.42049))
+    told = wording.plan(row(mean=0.3746, plan=0.42049))
+    assert "4.6 points below it. Figures are rounded, their difference is not." in told
 
 
 def test_customers_we_had_both_times_are_told_where_they_tell_another_story():

@@ -32,6 +32,7 @@ from kpilib.written import (
 )
 
 SHIPPED_FOR = 15  # products; real cross-sellers with more sit far below the shipped bands
+ROUNDED = " Figures are rounded, their difference is not."
 MANY = 10  # groups compared at 95 %: the chance that one looks clear by accident is about 40 %
 
 COUNTED = {
@@ -226,7 +227,8 @@ def moved(change: Any, mean: float | None = None) -> str:
         earlier = f"figure for {quarter(change.against)}" if known else "earlier quarter"
         return f"There is no complete {earlier} to compare with."
     clear = _clear(change.points, change.low, change.high)
-    return f"That is {apart(change.points, mean)} at the end of {quarter(change.against)}{clear}."
+    rounded = ROUNDED if _unrounded(change.points, mean) else ""
+    return f"That is {apart(change.points)} at the end of {quarter(change.against)}{clear}.{rounded}"
 
 
 def same_customers(change: Any) -> str | None:
@@ -255,7 +257,8 @@ def plan(now: Row) -> str:
         return f"{aim}; there is no penetration to hold against it."
     if rounds_away(float(now["mean"]) - float(now["plan"]), 2):
         return f"{aim}, and it is met to the digit."
-    return f"{aim}: penetration is {from_plan(now)} it."
+    rounded = ROUNDED if _unrounded(float(now["mean"]) - float(now["plan"]), now["mean"]) else ""
+    return f"{aim}: penetration is {from_plan(now)} it.{rounded}"
 
 
 def from_plan(now: Row) -> str:
@@ -271,7 +274,7 @@ def from_plan(now: Row) -> str:
     gap = float(now["mean"]) - float(now["plan"])
     if rounds_away(gap, 2):
         return "met"
-    return f"{_size(gap)} points{_unrounded(gap, now['mean'])} {'above' if gap > 0 else 'below'}"
+    return f"{_size(gap)} points {'above' if gap > 0 else 'below'}"
 
 
 def largest_part(by_segment: pd.DataFrame, by: str, change: Any) -> str | None:
