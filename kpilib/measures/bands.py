@@ -88,9 +88,10 @@ def who(book: Book, quarter: str, band: str, most: int = 15) -> pd.DataFrame:
     Returns
     -------
     One row per account, ``most`` at most, ties by account_id: account_id, name and owner (missing
-    where the client has none; an owner left blank is (not given)), the attributes the engagement segments by, possible, held, degree
-    (0 to 1), revenue_window (Decimal), lapsing (held products past their usual interval; missing
-    without sales evidence), missing (the products it could hold and does not and that
+    where the client has none; an owner left blank is (not given)), the attributes the engagement
+    segments by, possible, held, degree (0 to 1), revenue_window (Decimal), lapsing (held products past
+    their usual interval; missing without sales evidence), missing (the products it could hold and
+    does not and that
     are not blocked, most widely held first).
     """
     engagement = book.engagement
