@@ -54,7 +54,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     wording.programmes  captions.programmes
     tables.programmes  figures.programmes
     wording.cases  captions.cases  tables.cases  figures.cases
-    ledger                                                               what was read, set aside and doubted
+    wording.intake  ledger                                               what was read, set aside and doubted
     appendix  calls                                                      cards with a client's figures; the call list
     pack.kernels  pack.parameters  pack.outputs  pack.manifest           notebooks -> reports
     pack.running  pack.pages  pack

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpilib import publish, wording
+from kpilib import publish
 from kpilib.book import Book
 from kpilib.errors import DataError
 from kpilib.measures import counts
+from kpilib.wording import intake
 
 
 def text(book: Book) -> str:
@@ -26,7 +27,7 @@ def text(book: Book) -> str:
     for action, title in (("set aside", "Set aside"), ("flagged", "Kept and flagged")):
         rows = ledger[ledger["action"] == action].to_dict("records")
         parts.append(f"{title}\n" + ("\n".join(map(_entry, rows)) or "  nothing"))
-    if said := wording.doubts(doubts(book)):
+    if said := intake.doubts(doubts(book)):
         parts.append("Look at this before any figure\n" + "\n".join(f"  - {each}" for each in said))
     stated = controls(book)
     if len(stated):

@@ -408,8 +408,24 @@ products = ["x", "y", "z"]
 
 def test_a_quarter_without_its_snapshot_is_not_compared(tmp_path):
     path = other(tmp_path, "snapshot", "A,x,2025-09-30\nA,x,2025-12-31\nA,x,2025-03-31\n")
-    with pytest.raises(DataError, match="no snapshot of 2025-06-30, so 2025Q2 has no figure"):
+    with pytest.raises(DataError, match="no snapshot of 2025-06-30, the end of 2025Q2"):
         headline.headline(book(path), "2025Q4", against="2025Q2")
+
+
+def test_a_quarter_that_lacks_one_of_several_snapshots_is_not_told(tmp_path):
+    text = (
+        YEAR
+        + OTHER.format(name="cards", kind="snapshot", more='products = ["x"]')
+        + OTHER.format(name="loans", kind="snapshot", more='products = ["y", "z"]')
+        + CATALOGUE
+    )
+    head = "account_id,product_id,date\n"
+    path = engagement(
+        tmp_path, text, cards_csv=head + "A,x,2025-09-30\nA,x,2025-12-31\n", loans_csv=head + "A,y,2025-12-31\n"
+    )
+    assert measured(path, "2025Q4")["account_penetration_degree"]["mean"] == pytest.approx(2 / 3)
+    with pytest.raises(DataError, match="no snapshot of 2025-09-30, the end of 2025Q3"):
+        measured(path, "2025Q3")
 
 
 def test_a_quarter_outside_the_data_is_refused(tmp_path):

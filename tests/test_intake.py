@@ -660,7 +660,7 @@ def test_every_quarter_between_snapshots_is_named_as_complete_or_not(tmp_path):
     rows = "A,x,2025-03-31,1,\nA,x,2025-06-30,1,\nA,x,2025-12-31,1,\n"
     path = sales(tmp_path, rows)
     path.write_text(path.read_text().replace('"sales"', '"snapshot"'))
-    assert "complete 2025Q1 to 2025Q2 and 2025Q4 with" in ledger_text(book(path))
+    assert "complete 2025Q1 to 2025Q2, 2025Q4 with" in ledger_text(book(path))
 
 
 def test_an_entry_outside_that_matches_nothing_is_told(tmp_path):

@@ -345,8 +345,9 @@ name = "Calls"
 PER_SIDE = 12
 
 
-def small(folder, rows, more="", held=None, attributes="region"):
+def small(folder, rows, more="", held=None, attributes="region", region=None):
     """24 accounts; A0 to A11 in the programme, B0 to B11 held out; ``held``: lines of account, product, start."""
+    of = region or (lambda side, n: f"T{(n + (PER_SIDE if side == 'B' else 0)) % 4}")
     everyone = [f"{side}{n}" for side in "AB" for n in range(PER_SIDE)]
     owned = [f"{each},x,2023-01-01," for each in everyone] + list(held or [])
     return kept.open_book(
@@ -356,7 +357,7 @@ def small(folder, rows, more="", held=None, attributes="region"):
             held_csv="account_id,product_id,start,end\n" + "\n".join(owned) + "\n",
             programme_csv="\n".join(rows) + "\n",
             accounts_csv=f"account_id,{attributes}\n"
-            + "".join(f"{each},T{n % 4}\n" for n, each in enumerate(everyone)),
+            + "".join(f"{each},{of(each[0], int(each[1:]))}\n" for each in everyone),
         )
     )
 
@@ -684,9 +685,7 @@ SEGMENTED = 'segment_by = ["region"]\n'
 
 
 def segmented(folder, region, more="", held=None):
-    book = small(folder, enrolled_rows(), held=held, more=more)
-    rows = [f"{side}{n},{region(side, n)}" for side in "AB" for n in range(PER_SIDE)]
-    (folder / "accounts.csv").write_text("account_id,region\n" + "\n".join(rows) + "\n")
+    book = small(folder, enrolled_rows(), held=held, more=more, region=region)
     (folder / "engagement.toml").write_text(SEGMENTED + (folder / "engagement.toml").read_text())
     return programmes.examined(kept.open_book(book.engagement.path))
 

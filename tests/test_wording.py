@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kpilib import captions, wording, written
 from kpilib.errors import KpiError
+from kpilib.wording import intake
 
 NEVER_SAID = re.compile(  # said to managers
     r"\b(slots?|degrees?|pooled|stayers?|n\.s\.|base|clusters?|whitespace|account_id|None|nan)\b"
@@ -418,15 +419,15 @@ def controls(*rows):
 @pytest.mark.parametrize(
     ("sentence", "said"),
     [
-        (wording.usable(0.0, 0.05), "can carry the figures: everything that was read is used."),
-        (wording.usable(0.0, 0.05, doubted=True), "but look at what is counted with a doubt: everything that was read"),
-        (wording.usable(0.0042, 0.05), "is set aside, and up to 5.0% is allowed."),
-        (wording.unusable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
-        (wording.usable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
-        (wording.agree(controls()), None),
-        (wording.agree(controls(("2017Q4", "revenue", 1, 1, Decimal(0)))),
+        (intake.usable(0.0, 0.05), "can carry the figures: everything that was read is used."),
+        (intake.usable(0.0, 0.05, doubted=True), "but look at what is counted with a doubt: everything that was read"),
+        (intake.usable(0.0042, 0.05), "is set aside, and up to 5.0% is allowed."),
+        (intake.unusable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
+        (intake.usable(0.12, 0.05), "cannot carry the figures as they are: 12.0% of the revenue read"),
+        (intake.agree(controls()), None),
+        (intake.agree(controls(("2017Q4", "revenue", 1, 1, Decimal(0)))),
          "Finance states 1 total, and it is met."),
-        (wording.agree(controls(("2017Q4", "revenue", 1, 2, 1), ("2017Q4", "accounts", 1, 1, 0))),
+        (intake.agree(controls(("2017Q4", "revenue", 1, 2, 1), ("2017Q4", "accounts", 1, 1, 0))),
          "Finance states 2 totals; 1 is not met: revenue of Q4 2017."),
         (wording.provisional(row()), None),
         (wording.provisional(row(complete=False)), "do not cover all the time that Q4 2017 looks back on"),
@@ -477,8 +478,8 @@ def everything_said():
     yield from (wording.large_catalogue(18), wording.undated(["age"]), wording.all_possible(0))
     yield wording.by_chance(pd.concat([PARTS] * 5))
     yield from (wording.small_groups(PARTS), wording.come_and_gone(row()))
-    yield from (wording.provisional(row(complete=False)), wording.usable(0.1, 0.05))
-    yield wording.agree(controls(("2017Q4", "accounts", 1, 2, 1)))
+    yield from (wording.provisional(row(complete=False)), intake.usable(0.1, 0.05))
+    yield intake.agree(controls(("2017Q4", "accounts", 1, 2, 1)))
     yield wording.incomplete(pd.DataFrame({"quarter": ["2017Q3"], "complete": [False]}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kpilib.engagement import Engagement
+from kpilib.engagement import Engagement, Evidence
 from kpilib.errors import DataError, listed, near
 from kpilib.facts import checks
 from kpilib.sql import NOT_GIVEN, literal, quoted
@@ -101,10 +101,23 @@ def missing_snapshots(db: DuckDBPyConnection, engagement: Engagement) -> list[di
 
 
 def days_of_snapshots(db: DuckDBPyConnection, engagement: Engagement) -> set[object]:
-    """Every day that a snapshot was taken of, those that found nothing included."""
-    numbers = [n for n, each in enumerate(engagement.evidence, 1) if each.kind == "snapshot"]
-    selects = " union ".join(f"select day from {quoted(f'used {n}')}" for n in numbers)
-    return {row[0] for row in db.execute(selects).fetchall()} if numbers else set()
+    """Every day of which snapshots tell all that snapshots ever tell, those that found nothing included.
+
+    Of several tables, each may speak of products of its own: a day that one of them lacks is not told.
+    """
+    told: dict[object, set[str]] = {}
+    for number, each in enumerate(engagement.evidence, 1):
+        if each.kind == "snapshot":
+            for (day,) in db.execute(f"select distinct day from {quoted(f'used {number}')}").fetchall():
+                told.setdefault(day, set()).update(_speaks_of(each))
+    everything = set().union(*told.values())
+    return {day for day, products in told.items() if "" in products or products == everything}
+
+
+def _speaks_of(evidence: Evidence) -> set[str]:
+    """The products a table names; the empty name where it may name any."""
+    wide = evidence.wide.products if evidence.wide else ()
+    return set(evidence.products or (wide.values() if isinstance(wide, dict) else wide) or [""])
 
 
 def refuse_values(db: DuckDBPyConnection, key: str, name: str, values: Sequence[object], what: str) -> list[DataError]:
