@@ -226,14 +226,14 @@ def test_shares_with_several_products_say_how_many_are_on_sale():
         kpi="multi_product_share", rows=pd.DataFrame(rows, index=range(3)), left_out=pd.DataFrame(), products=8
     )
     title, _, note = captions.good(found, NOW)
-    assert title == "Customers with several products, not like for like: we sell 8 products, they 10 and 23"
+    assert title == "Customers with several products, not like for like: we sell 8 products, others 10 and 23"
     assert note.startswith("The more products are on sale, the more a customer can have: 10 and 23 there, 8 here.")
     found.kpi = "account_penetration_degree"
     title, _, note = captions.good(found, NOW)
     assert title.startswith("Not like for like: we sell 8")
     assert note.startswith("The fewer products are on sale, the more easily a customer has a large share of them: 10")
     found.products = 10
-    assert captions.good(found, NOW)[0] == "Not like for like: we sell 10 products, some of them 23"
+    assert captions.good(found, NOW)[0] == "Not like for like: we sell 10 products, others 23"
     found.products = found.rows["products"] = 8
     assert captions.good(found, NOW)[0].startswith("Ours is below every published figure")
 

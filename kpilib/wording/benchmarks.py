@@ -60,8 +60,7 @@ def title(found: Any) -> str:
     if rows.empty:
         return "No published figure may stand beside ours"
     if others := other_catalogues(found):
-        who = "they" if (rows["products"].dropna() != found.products).all() else "some of them"
-        return f"Not like for like: we sell {plural(found.products, 'product')}, {who} {several(map(count, others))}"
+        return f"Not like for like: we sell {plural(found.products, 'product')}, others {several(map(count, others))}"
     low, high = (
         [float(row[end]) if missing(row["value"]) else float(row["value"]) for row in rows.to_dict("records")]
         for end in ("low", "high")
