@@ -243,7 +243,7 @@ def software(book):
 def test_sentences_tell_both_figures(software):
     found = benchmarks.beside(software, "2025Q1", "account_penetration_degree")
     assert say.beside(found) == ["All customers of Datadog, 30 September 2024: 15.5% to 26.4%; here 11.1%."]
-    assert say.title(found) == "Not like for like: we sell 9 products, they 23"
+    assert say.title(found) == "Not like for like: we sell 9 products, others 23"
     assert say.title(replace(found, products=23)) == "Ours is below every published figure that may stand beside it"
     assert "second hand" in say.caution(found.rows)
     assert "bound the mean" in say.caution(found.rows)
