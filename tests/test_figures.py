@@ -396,12 +396,19 @@ def test_figures_stay_out_of_pyplot():
     assert plt.get_fignums() == []
 
 
+def ipython():
+    """Start IPython as a notebook does, whichever environment is activated besides."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    return InteractiveShell(config=Config(InteractiveShell={"warn_venv": False}))
+
+
 @pytest.mark.parametrize(("formats", "kind"), [({"svg"}, "image/svg+xml"), ({"png"}, "image/png")])
 def test_a_notebook_shows_a_figure_that_ends_a_cell(formats, kind):
-    from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.pylabtools import select_figure_formats
 
-    shell = InteractiveShell()
+    shell = ipython()
     select_figure_formats(shell, formats, bbox_inches="tight")
     data, metadata = shell.display_formatter.format(AWKWARD["six groups"]())
     assert data[kind]
@@ -410,9 +417,7 @@ def test_a_notebook_shows_a_figure_that_ends_a_cell(formats, kind):
 
 
 def test_a_notebook_that_knows_nothing_of_matplotlib_shows_it_too():
-    from IPython.core.interactiveshell import InteractiveShell
-
-    data, metadata = InteractiveShell().display_formatter.format(AWKWARD["bands"]())
+    data, metadata = ipython().display_formatter.format(AWKWARD["bands"]())
     assert data["image/svg+xml"].startswith("<?xml")
     assert metadata["image/svg+xml"]["alt"]
 
