@@ -155,8 +155,8 @@ def offered(by_owner: pd.DataFrame | None) -> list[str]:
 
 
 def in_touch(contacts: pd.DataFrame | None, months: int) -> list[str]:
-    """Say whom we were in contact with; nothing where contacts are not on record."""
-    return [] if contacts is None else [feedback.reached(contacts, months)]
+    """Say whom we were in contact with, or that it is not on record."""
+    return [feedback.reached(contacts, months)]
 
 
 def coming(
