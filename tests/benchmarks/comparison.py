@@ -126,7 +126,7 @@ def _catalogue() -> pd.DataFrame:
 def _calendar() -> pd.DataFrame:
     return pd.DataFrame(
         {"quarter": each.index, "label": each.label, "first_day": each.first_day, "as_of": each.last_day}
-        | {"window_start": each.later(-3).first_day, "complete": True}
+        | {"window_start": each.later(-3).first_day, "complete": True, "no_snapshot": False}
         for each in map(FIRST.later, range(QUARTERS))
     )
 

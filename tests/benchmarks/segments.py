@@ -53,8 +53,8 @@ def book(folder: Path) -> Book:
     quarters = [Calendar().parse(each) for each in (BEFORE, NOW)]
     frames = {
         "quarters": pd.DataFrame(
-            [(q.index, q.label, q.first_day, q.last_day, q.first_day, True) for q in quarters],
-            columns=["quarter", "label", "first_day", "as_of", "window_start", "complete"],
+            [(q.index, q.label, q.first_day, q.last_day, q.first_day, True, False) for q in quarters],
+            columns=["quarter", "label", "first_day", "as_of", "window_start", "complete", "no_snapshot"],
         ),
         "products": pd.DataFrame(
             [(f"p{n}", None, n, 0, 1 << n, None, None, 1) for n in range(PRODUCTS)],

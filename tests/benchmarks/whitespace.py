@@ -106,8 +106,9 @@ def _small_tables(folder: Path, accounts: int, products: int) -> None:
                               "word": places // 63, "bit": np.int64(1) << (places % 63), "launched": None,
                               "retired": None, "lookback_quarters": 1})  # fmt: skip
     made = [FIRST.later(n) for n in range(QUARTERS)]
-    quarters = pd.DataFrame([(q.index, q.label, q.first_day, q.last_day, q.first_day, True) for q in made],
-                            columns=["quarter", "label", "first_day", "as_of", "window_start", "complete"])  # fmt: skip
+    quarters = pd.DataFrame([(q.index, q.label, q.first_day, q.last_day, q.first_day, True, False) for q in made],
+                            columns=["quarter", "label", "first_day", "as_of", "window_start", "complete",
+                                     "no_snapshot"])  # fmt: skip
     db = duckdb.connect()
     for name, frame in (("products", catalogue), ("quarters", quarters)):
         db.register("frame", frame)
