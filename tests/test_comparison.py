@@ -217,3 +217,11 @@ def test_shares_of_the_same_customers_have_one_interval_and_one_verdict(book):
     assert found["method"].iloc[0] == "Newcombe 10"
     gone = comparison.before_after(book(before + " Mx My", after), "2025Q1", "2025Q2", "multi_product_share(2)")
     assert gone["method"].tolist()[:2] == ["linearised", "Newcombe 10"]
+
+
+def test_the_benchmark_runs_on_few_accounts(monkeypatch, capsys):
+    from tests.benchmarks import comparison as benchmark
+
+    monkeypatch.setattr("sys.argv", ["comparison", "2000"])
+    benchmark.main()
+    assert "in all" in capsys.readouterr().out

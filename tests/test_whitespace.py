@@ -510,3 +510,11 @@ def window_of_chance(accounts, products, seed):
     dice = np.random.default_rng(seed)
     held = dice.random((accounts, products)) < 0.4
     return window(held, held | (dice.random(held.shape) < 0.2))
+
+
+def test_the_benchmark_runs_on_few_accounts(monkeypatch, capsys):
+    from tests.benchmarks import whitespace as benchmark
+
+    monkeypatch.setattr("sys.argv", ["whitespace", "--accounts", "2000", "--products", "8"])
+    assert benchmark.main() == 0
+    assert "2,000 accounts x 8 products" in capsys.readouterr().out
