@@ -107,6 +107,18 @@ def both_ends(book: Book, earlier: str, later: str, by: str | None = None) -> st
     return ", ".join(f"{name} AS ({base(book, [at.index], by)})" for name, at in ends.items())
 
 
+def change_in_lasting(book: Book) -> str:
+    """SQL over both ends (e and l) for the change of the degree in the products possible each time; 0 without any."""
+    words, both = words_of(book), "(e.possible_# & l.possible_#)"
+    common, was, now = bits(words, both), bits(words, f"{both} & e.held_#"), bits(words, f"{both} & l.held_#")
+    return f"CASE WHEN {common} > 0 THEN ({now} - {was}) / {common} ELSE 0 END"
+
+
+def offered_otherwise(book: Book) -> str:
+    """SQL over both ends (e and l) for whether an account's possible products changed."""
+    return "(" + " OR ".join(f"e.possible_{w} <> l.possible_{w}" for w in words_of(book)) + ")"
+
+
 def per_product(book: Book, rows: str, tests: Mapping[str, str], by: str | None, ends: str = "") -> pd.DataFrame:
     """Count rows for every product's bit; ``#`` in a test stands for the product's word.
 

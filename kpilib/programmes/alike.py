@@ -160,17 +160,12 @@ def _since(book: Book, programme: Programme, panel: Panel) -> dict[str, Array]:
 
 def _offered(book: Book, programme: Programme, panel: Panel) -> Array:
     """Whether an account's possible products changed, and by how much that alone moved its degree."""
-    words = queries.words_of(book)
-    both = "(e.possible_# & l.possible_#)"
-    common = queries.bits(words, both)
-    was, now = (queries.bits(words, f"{both} & {end}.held_#") for end in ("e", "l"))
     rows = queries.fetch(
         book,
         f"""
         WITH {queries.both_ends(book, programme.before[-1].label, programme.after[-1].label)}
-        SELECT account_id, ({" OR ".join(f"e.possible_{w} <> l.possible_{w}" for w in words)})::INT AS changed,
-               l.held / l.possible - e.held / e.possible
-               - CASE WHEN {common} > 0 THEN ({now} - {was}) / {common} ELSE 0 END AS size
+        SELECT account_id, {queries.offered_otherwise(book)}::INT AS changed,
+               l.held / l.possible - e.held / e.possible - {queries.change_in_lasting(book)} AS size
         FROM e JOIN l USING (account_id) JOIN wanted USING (account_id) WHERE e.possible > 0 AND l.possible > 0
         """,
         wanted=pd.DataFrame({"account_id": panel.account_id}),

@@ -267,17 +267,13 @@ def _attrition(panel: Panel, against: str | None) -> dict[str, Any] | None:
 def _catalogue(book: Book, programme: Programme, sound: bool) -> dict[str, Any] | None:
     """The change of the same customers, less the change with the products possible for them both times."""
     first, last = programme.before[-1].label, programme.after[-1].label
-    words = queries.words_of(book)
-    both = "(e.possible_# & l.possible_#)"
-    common = queries.bits(words, both)
-    was, now = (queries.bits(words, f"{both} & {end}.held_#") for end in ("e", "l"))
     found = queries.fetch(
         book,
         f"""
         WITH {queries.both_ends(book, first, last)}
         SELECT count(*) AS n, avg(l.held / l.possible - e.held / e.possible) AS actual,
-               avg(CASE WHEN {common} > 0 THEN ({now} - {was}) / {common} ELSE 0 END) AS fixed,
-               {queries.count_if(" OR ".join(f"e.possible_{w} <> l.possible_{w}" for w in words))} AS moved
+               avg({queries.change_in_lasting(book)}) AS fixed,
+               {queries.count_if(queries.offered_otherwise(book))} AS moved
         FROM e JOIN l USING (account_id) WHERE e.possible > 0 AND l.possible > 0
         """,
     ).iloc[0]

@@ -49,6 +49,16 @@ def by_group(table: pd.DataFrame, what: str) -> Html:
     return show(table[~hidden], columns, f"What customers say, by {spaced(what)}", few if hidden.any() else [])
 
 
+def says_more(table: pd.DataFrame | None, group: str) -> bool:
+    """Whether a table of contacts says more than its sentence: of two kinds, or of two bands that are shown."""
+    if table is None:
+        return False
+    return (
+        int(((table["reached"] > 0) & (table["kind"] != "(any)") if group == "kind" else ~table["suppressed"]).sum())
+        > 1
+    )
+
+
 def contacts(table: pd.DataFrame, group: str, title: str) -> Html:
     """Show whom we were in contact with by ``kind`` of contact or by ``band``; bands too small are left out.
 
