@@ -7,7 +7,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     facts.encodings  facts.sources  facts.checks  facts.intake           files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.plans
     facts.doubts  facts.eligibility  facts.portfolio
-    positions  lapsing  holdings  book  kept                             facts -> account x quarter, kept
+    bits  positions  lapsing  holdings  book  kept                       facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
     measures.cells
     measures.ratios  measures.degree  measures.change

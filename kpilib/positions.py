@@ -3,24 +3,25 @@
 A holding is one bit. The catalogue gives every product a place, 63 places make a word, and one word per quarter
 is all that is kept of what an account bought in it: a trailing window is the union of its quarters' words. Only
 pairs of account and product with a return can be sold and yet not held; their lines are added up one by one.
-
-Everything is said in Ibis. No engine is asked to shift a bit: a place looks its bit up in a short list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, reduce
 from math import log2
-from operator import or_
+from operator import add, or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
+from duckdb import ConversionException, OutOfRangeException
 
+from kpilib.bits import BOUGHT, PLACES, WORD, Words, at, counted, whole
+from kpilib.errors import DataError
 from kpilib.facts.checks import EXAMPLES
 from kpilib.sql import literal
 
@@ -30,11 +31,8 @@ if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
     from kpilib.quarters import Quarter
 
-WORD = 63
-BOUGHT = -(1 << 63)  # the 64th bit of an account's first word: it bought anything at all
-PLACES = (1 << WORD) - 1
 MONEY = "decimal(18, 4)"
-TOTAL = "decimal(38, 4)"
+MOST = 10**14
 BEGINNING, NEVER = date(1, 1, 1), date(9999, 12, 31)
 SOLD, RUNNING, SEEN = range(3)
 GROUPS_IN_MEMORY = 2_000_000_000  # bytes
@@ -66,8 +64,24 @@ def write(portfolio: Portfolio, path: Path) -> None:
         dated = bench.keep("dated", _dated(bench, stays))
         quarterly = bench.keep_small("quarterly", _quarterly(bench, lines))
         bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path, "parquet_version v2")
+    except (ConversionException, OutOfRangeException):
+        _refuse_too_much(portfolio)
+        raise
     finally:
         bench.clear()
+
+
+def _refuse_too_much(portfolio: Portfolio) -> None:
+    tables = [each for each in (portfolio.sales, portfolio.invoices) if each is not None]
+    lines = ibis.union(*(each.select("account_id", "revenue") for each in tables))
+    amounts = lines.group_by("account_id").agg(revenue=lines.revenue.abs().sum()).order_by(ibis.desc("revenue"))
+    ((account, amount),) = portfolio.con.execute(amounts.limit(1)).itertuples(index=False)
+    if amount >= MOST:
+        raise DataError(
+            f"An account's revenue must stay below {MOST:,}.",
+            f"That of {account!r} adds up to {amount:,.0f}, credits counted as sales.",
+            "Give amounts in thousands or in millions.",
+        )
 
 
 def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[str, tuple[int, list[tuple[str, str]]]]:
@@ -78,17 +92,16 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     For ``not_on_offer`` (retired, or not yet launched) and ``outside_eligibility`` (on offer, and not open to the
     account): how many, and the first few as account and product.
     """
-    bits = ibis.udf.scalar.builtin(_bit_count, name="bit_count", signature=(("int64",), "int8"))
-    words, names = _Words(portfolio.products), list(portfolio.products["product_id"])
+    words, names = Words(portfolio.products), list(portfolio.products["product_id"])
     offered = _quarters(portfolio, words).set_index("quarter").loc[quarter]
     rows = portfolio.con.read_parquet(path)
     rows = rows.filter(rows.quarter == quarter)
     found = {}
     for rule, there in (("not_on_offer", False), ("outside_eligibility", True)):
         masks = {n: int(offered[f"offered_{n}"]) if there else PLACES & ~int(offered[f"offered_{n}"]) for n in words}
-        odd = {f"odd_{n}": rows[f"proven_{n}"] & ~rows[f"possible_{n}"] & _whole(masks[n]) for n in words}
+        odd = {f"odd_{n}": rows[f"proven_{n}"] & ~rows[f"possible_{n}"] & whole(masks[n]) for n in words}
         marked = rows.select("account_id", **odd)
-        count = int(sum(bits(marked[each]).sum() for each in odd).execute() or 0)
+        count = int(sum(counted(marked[each]).sum() for each in odd).execute() or 0)
         first = marked.filter(reduce(or_, (marked[each] != 0 for each in odd))).order_by("account_id").limit(EXAMPLES)
         pairs = [
             (account, names[n * WORD + bit])
@@ -103,43 +116,13 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
 
 def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
     """Name the products that are possible for no account in any quarter."""
-    words = _Words(portfolio.products)
+    words = Words(portfolio.products)
     rows = portfolio.con.read_parquet(path)
     found = rows.aggregate(**{f"some_{n}": rows[f"possible_{n}"].bit_or() for n in words}).to_pyarrow().to_pylist()[0]
     return [
         name for place, name in enumerate(portfolio.products["product_id"])
         if not (found[f"some_{place // WORD}"] or 0) >> place % WORD & 1
     ]  # fmt: skip
-
-
-def _bit_count(word: Any) -> Any:
-    """Stand for the engine's own function, which Ibis has no name for."""
-
-
-@dataclass(frozen=True)
-class _Words:
-    """The catalogue as bits, in its own order; iterating gives the words' numbers."""
-
-    products: pd.DataFrame
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(-(-len(self.products) // WORD)))
-
-    @property
-    def outside(self) -> int:
-        """The place that stands for everything outside the catalogue."""
-        return len(self.products)
-
-    def mask(self, word: int, chosen: Iterable[bool]) -> int:
-        """Set the bits of the chosen products; ``chosen`` tells of each in turn."""
-        places = (place for place, each in enumerate(chosen) if each and place // WORD == word)
-        return sum(1 << place % WORD for place in places)
-
-    def bit(self, word: int, place: ir.IntegerValue, bought: bool = False) -> ir.IntegerValue:
-        """Look up the bit of a place, marked as a purchase where asked."""
-        mark = BOUGHT if bought and word == 0 else 0
-        bits = [1 << n % WORD if n // WORD == word else 0 for n in range(self.outside)]
-        return ibis.literal([each + mark for each in [*bits, 0]], "array<int64>")[place]
 
 
 @dataclass
@@ -151,8 +134,8 @@ class _Bench:
     kept: list[str] = field(default_factory=list)
 
     @cached_property
-    def words(self) -> _Words:
-        return _Words(self.portfolio.products)
+    def words(self) -> Words:
+        return Words(self.portfolio.products)
 
     @cached_property
     def products(self) -> ir.Table:
@@ -172,6 +155,11 @@ class _Bench:
     def accounts(self) -> ir.Table:
         return self.keep("accounts", _accounts(self.portfolio, self.words))
 
+    @cached_property
+    def count(self) -> int:
+        """Accounts in all."""
+        return int(self.portfolio.con.execute(self.accounts.count()))
+
     @property
     def lookback(self) -> int:
         """Quarters in the engagement's own window."""
@@ -186,7 +174,10 @@ class _Bench:
         """Compute a table once, for all that reads it."""
         self.kept.append(f"positions_{name}")
         if isinstance(rows, pd.DataFrame):
-            return self.portfolio.con.create_table(self.kept[-1], rows, temp=True)
+            self.portfolio.db.register("positions_frame", rows)
+            self.run(f"create temp table {self.kept[-1]} as from positions_frame")
+            self.portfolio.db.unregister("positions_frame")
+            return self.portfolio.con.table(self.kept[-1])
         self.run(f"create temp table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
         return ibis.table(rows.schema(), name=self.kept[-1])
 
@@ -223,7 +214,7 @@ class _Bench:
         self.scratch.unlink(missing_ok=True)
 
 
-def _quarters(portfolio: Portfolio, words: _Words) -> pd.DataFrame:
+def _quarters(portfolio: Portfolio, words: Words) -> pd.DataFrame:
     """Every quarter's last day, what the catalogue offers on it, and the rules then in force (its era)."""
     eras = _eras(portfolio)
     stretches = list(zip(portfolio.products["launched"], portfolio.products["retired"], strict=True))
@@ -260,7 +251,7 @@ def _eras(portfolio: Portfolio) -> list[tuple[int, ...]]:
     return list(dict.fromkeys(_in_force(portfolio, each) for each in portfolio.quarters))
 
 
-def _accounts(portfolio: Portfolio, words: _Words) -> ir.Table:
+def _accounts(portfolio: Portfolio, words: Words) -> ir.Table:
     """Accounts, numbered in the order of their ids, and what is open to them in every era."""
     accounts = portfolio.accounts
     opened = {
@@ -268,30 +259,32 @@ def _accounts(portfolio: Portfolio, words: _Words) -> ir.Table:
         for era, rules in enumerate(_eras(portfolio))
         for n in words
     }
-    numbered = accounts.select(
+    return accounts.select(
         "account_id",
         number=ibis.row_number().over(order_by=accounts.account_id).cast("int32"),
         joined_on=accounts.joined_on.fill_null(BEGINNING),
         left_on=accounts.left_on.fill_null(NEVER),
         **opened,
     )
-    return numbered.order_by("number")
 
 
-def _opened(portfolio: Portfolio, in_force: tuple[int, ...], words: _Words, word: int) -> ir.IntegerValue:
+def _opened(portfolio: Portfolio, in_force: tuple[int, ...], words: Words, word: int) -> ir.IntegerValue:
     """Products that no rule speaks of, and those that a rule in force opens to the account."""
     names = portfolio.products["product_id"]
     ruled = {name for each in portfolio.eligibility for name in each.products}
-    opened = _whole(words.mask(word, ~names.isin(ruled)))
+    opened = whole(words.mask(word, ~names.isin(ruled)))
     for rule in (portfolio.eligibility[number] for number in in_force):
         mask = words.mask(word, names.isin(rule.products))
         if mask:
-            opened = opened | rule.condition(portfolio.accounts).ifelse(_whole(mask), _whole(0))
+            opened = opened | rule.condition(portfolio.accounts).ifelse(whole(mask), whole(0))
     return opened
 
 
 def _lines(bench: _Bench) -> ir.Table:
-    """Every line with numbers for names: the client's facts are read once, and wait on disk."""
+    """Every line with numbers for names, and one of nothing for every account and quarter, so that none is silent.
+
+    The client's facts are read once, and wait on disk.
+    """
     sales, invoices = bench.portfolio.sales, bench.portfolio.invoices
     quantity = ("quantity",) if sales is not None and _any_quantity(sales) else ()
     parts = [] if sales is None else [sales]
@@ -299,8 +292,8 @@ def _lines(bench: _Bench) -> ir.Table:
         parts.append(invoices.mutate(product_id=ibis.null("string"), quantity=ibis.null(MONEY)))
     columns = ("account_id", "product_id", "day", "revenue", *quantity)
     parts = [_placed(bench, each.select(*columns)).join(bench.days, "day") for each in parts]
-    lines = [each.select("number", "quarter", "place", "revenue", *quantity) for each in parts]
-    numbered = ibis.union(*lines or [_silence(bench).limit(0)])
+    lines = [*parts, _silence(bench)]
+    numbered = ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
     # read three times at once: packing them would cost more than it saves
     file = bench.copy(numbered, bench.scratch, "compression uncompressed")
     bench.run(f"create temp view positions_lines as from read_parquet({file})")
@@ -320,10 +313,9 @@ def _placed(bench: _Bench, rows: ir.Table) -> ir.Table:
 
 
 def _silence(bench: _Bench) -> ir.Table:
-    """A line of nothing for every account and quarter, so that silent quarters are no special case."""
     every = bench.accounts.select("number").cross_join(bench.quarters.select("quarter"))
     place = ibis.literal(bench.words.outside, "int32")
-    return every.select("number", "quarter", place=place, revenue=ibis.literal(0).cast(MONEY))
+    return every.mutate(place=place, revenue=ibis.literal(0).cast(MONEY), quantity=ibis.null(MONEY))
 
 
 def _returned(bench: _Bench, lines: ir.Table) -> ir.Table:
@@ -365,8 +357,8 @@ def _netted(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
     lines = lines.join(returned, "number")
     hits = [(lines[f"returned_{n}"] & bench.words.bit(n, lines.place)) != 0 for n in bench.words]
     lines = lines.filter(reduce(or_, hits))
-    lookback = ibis.array([int(each) for each in bench.portfolio.products["lookback_quarters"]])
-    return lines.mutate(evidence=SOLD, opens=lines.quarter, closes=lines.quarter + lookback[lines.place])
+    lookbacks = [int(each) for each in bench.portfolio.products["lookback_quarters"]]
+    return lines.mutate(evidence=SOLD, opens=lines.quarter, closes=lines.quarter + at(lookbacks, lines.place))
 
 
 def _running(bench: _Bench, spans: ir.Table) -> ir.Table:
@@ -391,18 +383,17 @@ def _quarter_of(day: ir.DateValue, first_month: int) -> ir.IntegerValue:
 
 
 def _dated(bench: _Bench, stays: ir.Table) -> ir.Table:
-    """Per account, the words of what the stays prove at every quarter's end: ``dated_QUARTER_WORD``."""
+    """Per account, the words of what the stays prove at every quarter's end, one after the other."""
     free = bench.portfolio.engagement.free_items_count
     quarters = [each.index for each in bench.portfolio.quarters]
     held = {f"held_{each}": _held(stays, each, free) for each in quarters}
     pairs = stays.group_by("evidence", "number", "place").agg(**held)
-    standing = (pairs.evidence != SOLD).ifelse(_whole(BOUGHT), _whole(0))
+    standing = (pairs.evidence != SOLD).ifelse(whole(BOUGHT), whole(0))
     bits = {f"bit_{n}": bench.words.bit(n, pairs.place) for n in bench.words}
     pairs = pairs.mutate(bits | {"bit_0": bits["bit_0"] | standing})
     words = {
-        f"dated_{each}_{n}": pairs[f"held_{each}"].ifelse(pairs[f"bit_{n}"], 0).bit_or()
+        f"dated_{n}": ibis.array([pairs[f"held_{each}"].ifelse(pairs[f"bit_{n}"], 0).bit_or() for each in quarters])
         for n in bench.words
-        for each in quarters
     }
     return pairs.group_by("number").agg(**words)
 
@@ -422,50 +413,57 @@ def _held(stays: ir.Table, quarter: int, free_items_count: bool) -> ir.BooleanVa
 def _quarterly(bench: _Bench, lines: ir.Table) -> ir.Table:
     """What every account bought in every quarter, as words, and its revenue."""
     free = bench.portfolio.engagement.free_items_count and "quantity" in lines.columns
-    silence = _silence(bench)
-    lines = lines.union(silence.mutate(quantity=ibis.null(MONEY)) if "quantity" in lines.columns else silence)
     words = {}
     for n in bench.words:
         bit, bought = (bench.words.bit(n, lines.place, bought=each) for each in (False, True))
         given = (lines.quantity > 0).ifelse(bit, 0) if free else 0
         words[f"word_{n}"] = (lines.revenue > 0).ifelse(bought, given).bit_or()
-    return lines.group_by("quarter", "number").agg(revenue=lines.revenue.sum(), **words)
+    return lines.group_by("quarter", "number").agg(revenue=lines.revenue.sum().cast(MONEY), **words)
 
 
 def _windows(bench: _Bench, quarterly: ir.Table) -> ir.Table:
-    """The same over trailing windows: revenue and activity over the engagement's, each product over its own."""
+    """The same over trailing windows: revenue and activity over the engagement's, each product over its own.
+
+    Every account has every quarter. In the order of quarters, the one before is therefore as many rows above as
+    there are accounts, and one sort serves every window.
+    """
+    in_order = ibis.window(order_by=quarterly.quarter.cast("int64") * bench.count + quarterly.number)
     lookbacks = bench.portfolio.products["lookback_quarters"].astype(int)
-    over = {
-        each: ibis.window(group_by="number", order_by="quarter", preceding=each - 1, following=0)
-        for each in {bench.lookback, *lookbacks}
-    }
-    own = over[bench.lookback]
-    united = {
-        f"word_{n}_{each}": quarterly[f"word_{n}"].bit_or().over(over[each]) for n in bench.words for each in over
-    }
-    rows = quarterly.mutate(revenue_window=quarterly.revenue.sum().over(own), **united)
-    words = {
-        f"word_{n}": reduce(
-            or_, (rows[f"word_{n}_{each}"] & _whole(bench.words.mask(n, lookbacks == each)) for each in over)
-        )
-        for n in bench.words
-    }
-    return rows.mutate(bought=rows[f"word_0_{bench.lookback}"] < 0, **words)
+
+    def trailing(name: str, quarters: int) -> list[ir.Value]:
+        before = (quarterly[name].lag(ago * bench.count).over(in_order) for ago in range(1, quarters))
+        return [quarterly[name], *(each.fill_null(0) for each in before)]
+
+    def sold(word: int, quarters: int) -> ir.IntegerValue:
+        return reduce(or_, trailing(f"word_{word}", quarters))
+
+    words = {}
+    for n in bench.words:
+        masks = {each: whole(bench.words.mask(n, lookbacks == each)) for each in {*lookbacks}}
+        words[f"word_{n}"] = reduce(or_, (sold(n, each) & mask for each, mask in masks.items()))
+    return quarterly.select(
+        "quarter",
+        "number",
+        "revenue",
+        revenue_window=reduce(add, trailing("revenue", bench.lookback)),
+        bought=sold(0, bench.lookback) < 0,
+        **words,
+    )
 
 
 def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.Table) -> ir.Table:
     """One row per account and quarter, in order; without those neither on file nor active."""
     accounts = bench.accounts.join(returned, "number")
     rows = windows.join(accounts, "number").join(bench.quarters, "quarter")
-    rows = rows.left_join(_stacked(bench, dated), [("number", "dated_number"), ("quarter", "dated_quarter")])
-    words = {}
-    for n in bench.words:
-        dated_word = rows[f"dated_{n}"].fill_null(0)
+    rows = rows.left_join(dated, "number")
+    words, since = {}, rows.quarter - bench.portfolio.quarters[0].index
+    dated_words = {n: at(rows[f"dated_{n}"], since).fill_null(0) for n in bench.words}
+    for n, dated_word in dated_words.items():
         words[f"possible_{n}"] = _open(bench, rows, n) & rows[f"offered_{n}"]
         words[f"proven_{n}"] = (rows[f"word_{n}"] & ~rows[f"returned_{n}"]) | (dated_word & PLACES)
     rows = rows.mutate(
         on_file=(rows.joined_on <= rows.as_of) & (rows.as_of < rows.left_on),
-        active=rows.bought | (rows.dated_0.fill_null(0) < 0),
+        active=rows.bought | (dated_words[0] < 0),
         **words,
     )
     rows = rows.filter(rows.on_file | rows.active).order_by("quarter", "number")
@@ -483,14 +481,7 @@ def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.T
 def _money(bench: _Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
     """An amount; undefined, not 0, where the client gives no revenue at all."""
     given = bench.portfolio.sales is not None or bench.portfolio.invoices is not None
-    return amount.cast(TOTAL) if given else ibis.null(TOTAL)
-
-
-def _stacked(bench: _Bench, dated: ir.Table) -> ir.Table:
-    """One row per account and quarter, of what is one column per quarter."""
-    quarters = [each.index for each in bench.portfolio.quarters]
-    words = {f"dated_{n}": ibis.array([dated[f"dated_{each}_{n}"] for each in quarters]).unnest() for n in bench.words}
-    return dated.select(dated_number="number", dated_quarter=ibis.literal(quarters, "array<int32>").unnest(), **words)
+    return amount.cast(MONEY) if given else ibis.null(MONEY)
 
 
 def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
@@ -499,7 +490,3 @@ def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
     if len(eras) == 1:
         return rows[f"open_0_{word}"]
     return ibis.cases(*((rows.era == era, rows[f"open_{era}_{word}"]) for era in eras), else_=0)
-
-
-def _whole(value: int) -> ir.IntegerScalar:
-    return ibis.literal(value, "int64")

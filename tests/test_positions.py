@@ -9,10 +9,14 @@ import ibis
 import plainest
 import pyarrow.parquet as pq
 import pytest
+from clients import sales
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpilib import positions
+from kpilib.engagement import load
+from kpilib.errors import DataError
+from kpilib.facts import portfolio
 
 QUIETLY = settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -98,3 +102,14 @@ def test_the_same_facts_give_the_same_bytes(tmp_path):
         computed(client, tmp_path / name)
     one, two = ((tmp_path / name / "positions.parquet").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_amounts_too_large_to_be_added_up_are_refused_by_name(tmp_path):
+    rows = "".join(f"{account},x,2025-01-05,1,60000000000000\n" for account in "ABB")
+    facts = portfolio.load(load(sales(tmp_path, rows)))
+    with pytest.raises(DataError) as refused:
+        positions.write(facts, tmp_path / "positions.parquet")
+    assert str(refused.value) == (
+        "An account's revenue must stay below 100,000,000,000,000. That of 'B' adds up to 120,000,000,000,000, "
+        "credits counted as sales. Give amounts in thousands or in millions."
+    )

@@ -86,7 +86,8 @@ def load(engagement: Engagement) -> Portfolio:
     """
     import ibis
 
-    con = ibis.duckdb.connect(temp_directory=tempfile.gettempdir())
+    # a file written anew within a second would be taken for the one before it
+    con = ibis.duckdb.connect(temp_directory=tempfile.gettempdir(), enable_external_file_cache=False)
     db = con.con
     readings = sources.read(db, engagement)
     intake.refuse_missing_columns(engagement, readings)

@@ -74,7 +74,7 @@ def _lines(folder: Path, lines: int) -> None:
             select 'A' || lpad(floor(pow(random(), 1.5) * {accounts})::int::varchar, 8, '0') as account_id,
                    'P' || lpad(floor(pow(random(), 2) * 40)::int::varchar, 2, '0') as product_id,
                    date '2023-01-01' + floor(random() * 1096)::int as date,
-                   (1 + floor(random() * 100000)) / 100 as revenue,
+                   ((1 + floor(random() * 100000)) / 100)::decimal(12, 2) as revenue,
                    random() < 0.01 as comes_back, floor(random() * 120)::int as days
             from range({lines}))
         select account_id, product_id, date, revenue from sold
