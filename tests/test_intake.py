@@ -34,6 +34,7 @@ def ledger(path) -> dict[str, int]:
     return dict(zip(found["rule"], found["rows"], strict=True))
 
 
+COPIED = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv")
 ONE = ("A", "x", date(2025, 1, 5), Decimal(1), Decimal("10.5"))
 
 
@@ -292,6 +293,26 @@ def test_repeated_lines_are_flagged_and_kept_unless_the_engagement_sets_them_asi
         more='duplicate_key = ["account_id", "product_id", "date"]\n',
     )
     assert ledger(keyed) == {"repeated_line": 3}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "sql"])
+def test_of_lines_that_are_the_same_the_later_is_the_repeat_wherever_it_stands(tmp_path, kind):
+    one, two = "A,x,2025-01-05,1,10\nB,x,2025-01-06,1,10\n", "C,x,2025-01-05,1,10\nA,x,2025-01-05,1,10\n"
+    path = engagement(tmp_path, COPIED + CATALOGUE, jan_lines_csv=HEADER + one, feb_lines_csv=HEADER + two)
+    text = path.read_text()
+    if kind == "parquet":
+        text = text.replace("*_lines.csv", "*_lines.parquet")
+        for each in tmp_path.glob("*.csv"):
+            pd.read_csv(each).to_parquet(each.with_suffix(".parquet"))
+    if kind == "sql":  # its rows have no number of their own
+        text = text.replace('source = "lines"', 'source = "told"').replace(
+            "[[evidence]]", '[sources.told]\nsql = "select * exclude (_file, _record) from lines"\n[[evidence]]'
+        )
+    path.write_text(text)
+    found = facts(path).ledger.set_index("rule").loc["repeated_line"]
+    assert (found["rows"], found["revenue"]) == (1, 10)
+    if kind != "sql":
+        assert found["examples"] == f"jan_lines.{kind}, record 1: A, x, 2025-01-05, 10"
 
 
 def test_a_month_without_lines_may_be_a_missing_delivery(tmp_path):
@@ -613,9 +634,6 @@ def test_few_ids_in_two_spellings_are_told_and_many_refused(tmp_path):
     many = "account_id\n7\n8\n9\n" + "\n".join(each for each in names if each not in ("0007", "0008", "0009"))
     with pytest.raises(DataError, match="3 of 200 accounts of the facts stand in the accounts table under another"):
         facts(with_accounts(tmp_path / "many", rows, many))
-
-
-COPIED = HEAD + SALES.format(options="").replace("lines.csv", "*_lines.csv")
 
 
 def test_a_delivery_that_came_twice_is_refused_until_its_fate_is_declared(tmp_path):

@@ -6,7 +6,7 @@ rows read = rows used + rows set aside, and revenue likewise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -113,7 +113,7 @@ class Judged:
 
 
 def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged:
-    """Count every rule of one table in a single scan.
+    """Count every rule of one table in a single scan; a second finds examples, where any rule was broken.
 
     Parameters
     ----------
@@ -129,8 +129,7 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     """
     conditions = {**rules.set_aside, **rules.flags}
     counts = ", ".join(
-        f"count(*) filter ({sql}) as {name}, sum(revenue) filter ({sql}) as {name}_revenue, "
-        f"min({_example(name)}, {EXAMPLES}) filter ({sql}) as {name}_examples"
+        f"count(*) filter ({sql}) as {name}, sum(revenue) filter ({sql}) as {name}_revenue"
         for name, sql in conditions.items()
     )
     cursor = db.execute(
@@ -141,7 +140,8 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     # rows through Python keep decimals; DuckDB's own pandas frames turn them into doubles
     scanned = pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
     broken = tuple(name for name in conditions if scanned[name].sum())
-    rows = [_entry(label, rules, scanned, name) for name in broken]
+    examples = _examples(db, view, {name: conditions[name] for name in broken})
+    rows = [{**_entry(label, rules, scanned, name), "examples": examples[name]} for name in broken]
     return Judged(pd.DataFrame(rows, columns=LEDGER), _totals(label, scanned), broken)
 
 
@@ -162,42 +162,57 @@ def used(rules: Rules, broken: Sequence[str]) -> str:
     return " and ".join(kept) or "true"
 
 
-def repeated(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: int) -> bool:
-    """Whether any line equals an earlier one in the given columns.
+def twins(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: int, name: str) -> bool:
+    """Keep the lines that have their like in the given columns; whether there are any.
 
     A hash finds the few candidates, some of the lines at a time so that memory stays small; the columns
     themselves decide.
+
+    Parameters
+    ----------
+    view
+        Has ``_file``, ``_record`` and ``_kit_line``, which no two lines share.
+    name
+        Of the table that is made: ``_file`` and ``_kit_line``; ``again``, whether an earlier line is the same;
+        ``first_file``, ``last_file`` of those that are.
     """
-    names = ", ".join(map(quoted, columns))
+    same, table, lines = ", ".join(map(quoted, columns)), quoted(name), quoted(view)
     passes = min(8, 1 + rows // HASHED_AT_ONCE)
+    db.execute("create or replace temp table candidates (h ubigint)")
     for turn in range(passes):
-        db.execute(
-            f"create or replace temp table candidates as select hash({names}) as h from {quoted(view)} "
-            f"where hash({names}) % {passes} = {turn} group by 1 having count(*) > 1"
-        )
-        found = db.execute(
-            f"select 1 from {quoted(view)} where hash({names}) in (select h from candidates) "
-            f"group by {names} having count(*) > 1 limit 1"
-        ).fetchone()
-        if found:
-            return True
-    return False
+        some = f"hash({same}) as h from {lines} where hash({same}) % {passes} = {turn}"
+        db.execute(f"insert into candidates select {some} group by 1 having count(*) > 1")
+    if db.execute("select count(*) from candidates").fetchone() == (0,):
+        return False
+    db.execute(
+        f"create temp table {table} as select _file, _kit_line, "
+        "min(_file) over alike as first_file, max(_file) over alike as last_file, "
+        "row_number() over (alike order by _file, _record, _kit_line) > 1 as again "
+        f"from {lines} where hash({same}) in (from candidates) "
+        f"window alike as (partition by {same}) qualify count(*) over alike > 1"
+    )
+    return db.execute(f"select count(*) from {table}").fetchone() != (0,)
 
 
-def refuse_copied_files(db: DuckDBPyConnection, view: str, columns: Sequence[str], key: str) -> None:
+def refuse_copied_files(db: DuckDBPyConnection, view: str, name: str, key: str) -> None:
     """Stop where every line of a file stands in another one too: a delivery that came twice counts twice.
+
+    Parameters
+    ----------
+    name
+        Of the table of :func:`twins`.
 
     Raises
     ------
     DataError
         With the files and their lines. Files of a single line may repeat by chance.
     """
-    same = ", ".join(map(quoted, columns))
     found = db.execute(
-        "select _file, count(*), min(if(first_file = _file, last_file, first_file)), sum(count(*)) over () from "
-        f"(select _file, min(_file) over w as first_file, max(_file) over w as last_file from {quoted(view)} "
-        f"window w as (partition by {same})) group by _file "
-        "qualify bool_and(first_file <> _file or last_file <> _file) and count(*) > 1 order by 1"
+        f"with files as (select _file, count(*) as lines from {quoted(view)} group by 1), elsewhere as ("
+        "select _file, count(*) as lines, min(if(first_file = _file, last_file, first_file)) as other "
+        f"from {quoted(name)} where first_file <> _file or last_file <> _file group by 1) "
+        "select _file, lines, other, (select sum(lines) from files) "
+        "from files join elsewhere using (_file, lines) where lines > 1 order by 1"
     ).fetchall()
     copies: dict[str, tuple[int, str]] = {}
     for file, lines, other, _ in sorted(found, key=lambda row: (row[1], row[0]), reverse=True):
@@ -267,7 +282,6 @@ def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[s
         "revenue": _decimal_sum(revenue),
         "says": SAYS[rule],
         "todo": rules.todo.get(rule) or ("" if sets_aside else KEPT_TODO.get(rule, "")) or TODO.get(rule, ""),
-        "examples": "\n".join(_examples(scanned[f"{rule}_examples"])),
     }
 
 
@@ -276,14 +290,23 @@ def _example(rule: str) -> str:
     return EXAMPLE.replace("day_text", AT_FAULT.get(rule, "day_text"))
 
 
-def _examples(lists: Iterable[list[dict[str, object]] | None]) -> list[str]:
-    """Word the first few rows that broke a rule; file and record come first, so they order."""
-    found = (tuple(row.values()) for each in lists for row in each or [])
-    rows = sorted(found, key=lambda row: (row[0] or "", row[1] or 0))[:EXAMPLES]
-    return [
-        f"{file}, record {record}: " + ", ".join("(blank)" if each is None else str(each) for each in rest)
-        for file, record, *rest in rows
-    ]
+def _examples(db: DuckDBPyConnection, view: str, conditions: dict[str, str]) -> dict[str, str]:
+    """Word the first few rows that broke each rule. File and record come first, so they order.
+
+    What the client wrote is text: to read it of every row would cost more than all counting.
+    """
+    if not conditions:
+        return {}
+    first = ", ".join(f"min({_example(name)}, {EXAMPLES}) filter ({sql})" for name, sql in conditions.items())
+    some = " or ".join(f"({sql})" for sql in conditions.values())
+    lists = db.execute(f"select {first} from {quoted(view)} where {some}").fetchone() or ()
+    return {
+        name: "\n".join(
+            f"{file}, record {record}: " + ", ".join("(blank)" if each is None else str(each) for each in rest)
+            for file, record, *rest in (row.values() for row in rows)
+        )
+        for name, rows in zip(conditions, lists, strict=True)
+    }
 
 
 def _totals(label: str, scanned: pd.DataFrame) -> pd.DataFrame:

@@ -151,8 +151,9 @@ def evidence(
         select = _wide(db, declared, declared.wide, columns, f"evidence[{number}].wide")
     else:
         columns = columns.tidied(db, ("account_id", "product_id"))
-        repeat = _repeat(db, declared, columns.reading, f"evidence[{number}]")
-        select = f"select {_plain(declared, columns)}, {repeat} as repeat, {', '.join(PROVENANCE)} from {source}"
+        repeat, again = _repeat(db, declared, columns.reading, number)
+        own = ", ".join(f"s.{each}" for each in PROVENANCE)
+        select = f"select {_plain(declared, columns)}, {repeat} as repeat, {own} from {source} s{again}"
     product, join = "item_id", ""
     if engagement.grain is not None:
         product = "g.product_id"
@@ -184,18 +185,26 @@ def refuse_mixed_currencies(db: DuckDBPyConnection, engagement: Engagement, read
         )
 
 
-def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading, key: str) -> str:
-    """SQL for a line that equals an earlier one, in the declared key or in all columns."""
+def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading, number: int) -> tuple[str, str]:
+    """SQL for a line that equals an earlier one, in the declared key or in all columns, and the join it needs.
+
+    Found once, and joined from then on: to look anew would sort all lines whenever any are read.
+    """
+    key, name = f"evidence[{number}]", f"twins {number}"
     keys = declared.duplicate_key or tuple(each for each in reading.columns if each not in PROVENANCE)
-    for name in keys:
-        if name not in reading.columns:
-            raise reading.lacks(f"{key}.duplicate_key", name)
-    if not checks.repeated(db, reading.view, keys, reading.rows):
-        return "false"
+    for each in keys:
+        if each not in reading.columns:
+            raise reading.lacks(f"{key}.duplicate_key", each)
+    table = db.execute("select 1 from duckdb_tables() where table_name = ?", [reading.view]).fetchone()
+    line = "rowid" if table else "_record"
+    lines = f"numbered {number}"
+    db.execute(f"create temp view {quoted(lines)} as select *, {line} as _kit_line from {quoted(reading.view)}")
+    if not checks.twins(db, lines, keys, reading.rows, name):
+        return "false", ""
     if declared.kind in ("sales", "revenue") and "duplicates" not in declared.model_fields_set:
-        checks.refuse_copied_files(db, reading.view, keys, key)
-    same = ", ".join(map(quoted, keys))
-    return f"(row_number() over (partition by {same} order by _file, _record) > 1)"
+        checks.refuse_copied_files(db, reading.view, name, key)
+    again = f"(select _file as _kit_file, _kit_line from {quoted(name)} where again)"
+    return "_kit_line is not null", f" left join {again} on _kit_line = s.{line} and _kit_file = s._file"
 
 
 def _plain(declared: Evidence, columns: Columns) -> str:
