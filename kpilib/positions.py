@@ -7,10 +7,10 @@ pairs of account and product with a return can be sold and yet not held; their l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from math import log2
 from operator import add, or_
 from pathlib import Path
@@ -35,7 +35,7 @@ MONEY = "decimal(18, 4)"
 MOST = 10**14
 BEGINNING, NEVER = date(1, 1, 1), date(9999, 12, 31)
 SOLD, RUNNING, SEEN = range(3)
-GROUPS_IN_MEMORY = 2_000_000_000  # bytes
+GROUPS_IN_MEMORY = 1_000_000_000  # bytes
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
@@ -62,7 +62,7 @@ def write(portfolio: Portfolio, path: Path) -> None:
         returned = bench.keep("returned", _returned(bench, lines))
         stays = bench.keep("stays", _stays(bench, lines, returned))
         dated = bench.keep("dated", _dated(bench, stays))
-        quarterly = bench.keep_small("quarterly", _quarterly(bench, lines))
+        quarterly = bench.keep_by_quarter("quarterly", lines, partial(_quarterly, bench))
         bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path, "parquet_version v2")
     except (ConversionException, OutOfRangeException):
         _refuse_too_much(portfolio)
@@ -181,16 +181,24 @@ class _Bench:
         self.run(f"create temp table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
         return ibis.table(rows.schema(), name=self.kept[-1])
 
-    def keep_small(self, name: str, rows: ir.Table) -> ir.Table:
-        """The same for groups that are small numbers: DuckDB then finds them without hashing.
+    def keep_by_quarter(self, name: str, lines: ir.Table, grouped: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """The same for groups of lines by quarter and account: small numbers, which DuckDB finds without hashing.
 
-        It sets memory aside for every group there could be, once per thread; hence the limit.
+        It sets memory aside for every group there could be, once per thread; hence as many quarters at a time as
+        that allows.
         """
         threads = self.run("select current_setting('threads')").fetchone()[0]
-        group = 16 * (2 + len(list(self.words)))
-        self.run(f"set perfect_ht_threshold = {int(log2(GROUPS_IN_MEMORY / group / threads))}")
+        bits = int(log2(GROUPS_IN_MEMORY / threads / (16 * (2 + len(list(self.words))))))
+        few = 2 ** max(bits - (self.count + 1).bit_length(), 2) - 2
+        indexes = [each.index for each in self.portfolio.quarters]
+        turns = [indexes[n : n + few] for n in range(0, len(indexes), few)]
+        some = [lines.filter(lines.quarter.between(each[0], each[-1])) for each in turns] if turns[1:] else [lines]
+        self.run(f"set perfect_ht_threshold = {bits}")
         try:
-            return self.keep(name, rows)
+            table = self.keep(name, grouped(some[0]))
+            for each in some[1:]:
+                self.run(f"insert into {self.kept[-1]} {self.portfolio.con.compile(grouped(each))}")
+            return table
         finally:
             self.run("reset perfect_ht_threshold")
 

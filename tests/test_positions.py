@@ -56,6 +56,13 @@ def test_positions_of_two_hundred_products_equal_the_plainest_pandas(tmp_path, s
     assert computed(client, tmp_path) == expected(client)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_positions_are_the_same_however_few_quarters_are_grouped_at_a_time(tmp_path, monkeypatch, seed):
+    client = plainest.client(seed)
+    monkeypatch.setattr(positions, "GROUPS_IN_MEMORY", 10_000)
+    assert computed(client, tmp_path) == expected(client)
+
+
 @pytest.mark.parametrize("products", [62, 63, 64, 126, 127])
 def test_words_change_hands_without_losing_a_product(tmp_path, products):
     client = plainest.client(products, products=products, accounts=3, lines=200)
