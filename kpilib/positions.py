@@ -65,7 +65,8 @@ def write(portfolio: Portfolio, path: Path) -> None:
         quarterly = bench.keep_by_quarter("quarterly", lines, partial(_quarterly, bench))
         bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path, "parquet_version v2")
     except (ConversionException, OutOfRangeException):
-        _refuse_too_much(portfolio)
+        if bench.has_money:
+            _refuse_too_much(portfolio)
         raise
     finally:
         bench.clear()
@@ -159,6 +160,10 @@ class _Bench:
     def count(self) -> int:
         """Accounts in all."""
         return int(self.portfolio.con.execute(self.accounts.count()))
+
+    @property
+    def has_money(self) -> bool:
+        return self.portfolio.sales is not None or self.portfolio.invoices is not None
 
     @property
     def lookback(self) -> int:
@@ -488,8 +493,7 @@ def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.T
 
 def _money(bench: _Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
     """An amount; undefined, not 0, where the client gives no revenue at all."""
-    given = bench.portfolio.sales is not None or bench.portfolio.invoices is not None
-    return amount.cast(MONEY) if given else ibis.null(MONEY)
+    return amount.cast(MONEY) if bench.has_money else ibis.null(MONEY)
 
 
 def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
