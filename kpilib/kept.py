@@ -178,7 +178,7 @@ def _products(facts: Portfolio) -> pd.DataFrame:
 def _quarters(facts: Portfolio) -> pd.DataFrame:
     """Mark what the data cover to its ends: the quarter, the longest look-back, and the day of a snapshot.
 
-    ``no_snapshot``: nothing tells what accounts have on the day, because only a snapshot of it would.
+    ``no_snapshot``: what only a snapshot of the day would tell is not known, and would count as not had.
     """
     declared = facts.engagement
     kinds = {each.kind for each in declared.evidence}
@@ -190,8 +190,7 @@ def _quarters(facts: Portfolio) -> pd.DataFrame:
         covered = declared.data_from <= needed and each.last_day <= declared.data_to
         seen = facts.snapshots is None or each.last_day in snapshots
         window = each.later(1 - declared.lookback_months // 3).first_day
-        unknown = not seen and kinds <= {"snapshot", "revenue"}
-        rows.append((each.index, each.label, each.first_day, each.last_day, window, covered and seen, unknown))
+        rows.append((each.index, each.label, each.first_day, each.last_day, window, covered and seen, not seen))
     return pd.DataFrame(
         rows, columns=["quarter", "label", "first_day", "as_of", "window_start", "complete", "no_snapshot"]
     )

@@ -131,6 +131,18 @@ def test_an_installation_holds_until_its_end_or_its_life_is_over(tmp_path, day, 
     assert held(path) == expected + "y"
 
 
+def test_a_missing_snapshot_leaves_no_figure_though_other_evidence_is_there(tmp_path):
+    """What only the snapshot tells would count as not had."""
+    text = HEAD + CATALOGUE
+    for name, kind in (("runs", "subscriptions"), ("seen", "snapshot")):
+        text += f'[sources.{name}]\npath = "{name}.csv"\n[[evidence]]\nkind = "{kind}"\nsource = "{name}"\n'
+    seen = "account_id,product_id,date\nA,y,2025-12-31\n"
+    found = book(engagement(tmp_path, text, runs_csv="account_id,product_id,start\nA,x,2025-01-01\n", seen_csv=seen))
+    assert headline.headline(found, "2025Q4").attach_rate == {"x": 1, "y": 1, "z": 0}
+    with pytest.raises(DataError, match="There is no snapshot of 2025-09-30, the end of 2025Q3"):
+        headline.headline(found, "2025Q3")
+
+
 def test_a_quarter_without_its_snapshot_has_no_figure_and_says_why(tmp_path):
     path = other(tmp_path, "snapshot", "".join(f"A,x,2025-{day}\n" for day in ("03-31", "06-30", "12-31")))
     found, reason = book(path), "There is no snapshot of 2025-09-30, the end of 2025Q3"

@@ -407,6 +407,15 @@ def test_a_folder_that_is_no_pack_is_never_replaced(here):
     assert mine.read_text() == "years of work"
 
 
+@pytest.mark.parametrize("quarter", ["2017Q4", "2017Q3"])
+def test_packs_of_another_client_are_never_replaced(here, quarter):
+    theirs = here.root / "reports/acme/2017Q4/manifest.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text('{"client": "Brown"}')
+    with pytest.raises(PackError, match=r"acme has the packs of another client. 2017Q4 is of 'Brown'; .* of 'Acme'"):
+        here.publish(quarter)
+
+
 def test_a_place_that_cannot_be_written_to_is_no_fault_of_the_kit(here, monkeypatch):
     out = here.root / "a file"
     out.write_text("in the way")

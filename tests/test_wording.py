@@ -219,7 +219,8 @@ def test_the_largest_part_is_silent_where_no_group_moved_with_the_total():
         ([("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, -0.04, -0.06, -0.02, 5, 0)],
          "y changed most of all products, by −4.0 points in the share who have it: a clear fall"),
         ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0)], "no product shows a clear change in the share who have it."),
-        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)], "y changed most of all"),
+        ([("x", 0.5, 0.02, -0.01, 0.05, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)],
+         "y changed most of those that changed clearly, by +1.0"),
         ([("x", 0.5, -0.011, None, None, 5, 0), ("y", 0.5, -0.0112, None, None, 5, 0)],
          "Among customers counted both times, x (−1.1 points) and y (−1.1 points) changed most of all products"),
         ([(each, 0.5, -0.011, None, None, 5, 0) for each in "abcd"], None),
@@ -234,7 +235,8 @@ def test_the_largest_product(rows, said):
 
 def test_a_product_that_few_customers_moved_is_no_headline():
     found = products(("x", 0.5, 0.02, 0.01, 0.03, 5, 0), ("y", 0.5, 0.01, 0.005, 0.02, 5, 0)).assign(n_both=[50, 500])
-    assert "y changed most of all products, by +1.0" in wording.largest_product(found)  # x: one customer; y: five
+    told = "y changed most of those that changed by 5 customers or more, by +1.0"  # x: one customer; y: five
+    assert told in wording.largest_product(found)
     assert wording.largest_product(found, 6) is None
 
 
@@ -390,8 +392,13 @@ def test_the_reconciliation_title(table, said):
 
 
 def test_the_definition_box_says_who_is_counted_and_what_counts():
+    assert wording.definition(row(n=1), "active", 12, ["sales"], 18)["Who is counted"] == (
+        "Customers with any revenue in the 12 months to 31 December 2017"
+    )
     box = wording.definition(row(n=1), "active", 12, ["sales", "installed", "sales"], 18)
-    assert box["Who is counted"] == "Customers with any revenue in the 12 months to 31 December 2017"
+    assert box["Who is counted"].endswith(
+        "2017, or with anything that runs, is installed or is on the client's own list that day"
+    )
     assert box["What counts as having"].count("; or it was bought once") == 1
     assert box["As of"] == "31 December 2017 (end of Q4 2017)"
     assert box["n"] == "1 customer"

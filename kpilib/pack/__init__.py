@@ -149,7 +149,7 @@ def notebooks_of(folder: Path, engagement: Path, chapters: Sequence[str] = ()) -
 def _plan(engagement: Subject, quarter: str, out: Path, notebooks: Path) -> Plan:
     """Check all that can be checked before a notebook runs."""
     when = engagement.calendar.parse(quarter)
-    final = _place(out.resolve() / engagement.folder.resolve().name / when.label)
+    final = _place(out.resolve() / engagement.folder.resolve().name / when.label, engagement.client)
     building = final.with_name(f".{when.label}.{secrets.token_hex(4)}")
     found = notebooks_of(notebooks, engagement.folder, engagement.chapters)
     with _without_address_grammar():
@@ -164,13 +164,20 @@ def _plan(engagement: Subject, quarter: str, out: Path, notebooks: Path) -> Plan
     return Plan(engagement, when, final, building, tuple(jobs))
 
 
-def _place(final: Path) -> Path:
-    """Refuse to replace what is not a pack."""
+def _place(final: Path, client: str) -> Path:
+    """Refuse to replace what is not a pack, or to stand among those of another client."""
     taken = final.exists() and not (final / MANIFEST).is_file()
     if taken and not (final.is_dir() and not any(final.iterdir())):
         raise PackError(
             f"{final} is there already and is no pack.", do="Move it away, or publish elsewhere with --out."
         )
+    for each in sorted(final.parent.glob(f"[!.]*/{MANIFEST}")):
+        if (other := manifest.client_of(each)) not in (None, client):
+            raise PackError(
+                f"{final.parent} has the packs of another client.",
+                f"{each.parent.name} is of {other!r}; this engagement is of {client!r}.",
+                "Publish elsewhere with --out; where only the name has changed, delete the packs of the former.",
+            )
     return final
 
 

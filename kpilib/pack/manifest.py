@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,15 @@ def engines() -> dict[str, str | None]:
 def fingerprint(path: Path) -> str:
     """Return the SHA-256 of a file."""
     return sha256(path.read_bytes()).hexdigest()
+
+
+def client_of(path: Path) -> str | None:
+    """Return the client whose pack it is; nothing where the file does not tell."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return told.get("client") if isinstance(told, dict) else None
 
 
 def portable(value: Any, folder: Path) -> Any:

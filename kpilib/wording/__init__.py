@@ -40,6 +40,7 @@ COUNTED = {
     "active": "customers with any revenue in the {months} months to {day}",
     "eligible": "customers on file who could buy at least one product",
 }
+STANDING = ", or with anything that runs, is installed or is on the client's own list that day"
 PROVES = {
     "sales": "what was bought in the {months} months to {day}, less returns, is worth over 0",
     "subscriptions": "a subscription runs on {day}",
@@ -227,28 +228,37 @@ def largest_product(by_product: pd.DataFrame, minimum: int = 5) -> str | None:
     Nothing is said where no share changed, where more than three tie, and of a change that fewer than ``minimum``
     customers make (the engagement's ``minimum_cell``).
     """
-    changed = by_product.dropna(subset=["change"])
-    changed = changed[~changed["change"].map(rounds_away).astype(bool)]
-    judged = [verdict(low, high) for low, high in zip(changed["low"], changed["high"], strict=True)]
-    if any(judged):
-        changed = changed[[each.startswith("a clear") for each in judged]]
-        if changed.empty:
-            return "Among customers counted both times, no product shows a clear change in the share who have it."
-    changed = changed[_by_enough(changed, minimum)]
+    every = by_product.dropna(subset=["change"])
+    every = every[~every["change"].map(rounds_away).astype(bool)]
+    judged = [verdict(low, high) for low, high in zip(every["low"], every["high"], strict=True)]
+    clear = every[[each.startswith("a clear") for each in judged]] if any(judged) else every
+    if clear.empty and len(every):
+        return "Among customers counted both times, no product shows a clear change in the share who have it."
+    changed = clear[_by_enough(clear, minimum)]
     if changed.empty:
         return None
     most = _most(changed)
+    of = _of_which(most, clear, every, minimum)
     if len(most) > 3:
         return None
     if len(most) > 1:
         each = several(f"{name(row.product_id, most=30)} ({points(row.change)} points)" for row in most.itertuples())
-        return f"Among customers counted both times, {each} changed most of all products in the share who have them."
+        return f"Among customers counted both times, {each} changed most {of} in the share who have them."
     only = most.iloc[0]
     return (
-        f"Among customers counted both times, {name(only['product_id'], most=48)} changed most of all products, "
+        f"Among customers counted both times, {name(only['product_id'], most=48)} changed most {of}, "
         f"by {points(only['change'])} points in the share who have it"
         f"{_clear(only['change'], only['low'], only['high'])}."
     )
+
+
+def _of_which(most: pd.DataFrame, clear: pd.DataFrame, every: pd.DataFrame, minimum: int) -> str:
+    """Say among which products these changed most: of all, or of those that changed clearly, or by enough customers."""
+    if most.index.equals(_most(every).index):
+        return "of all products"
+    ways = ["clearly"] if len(clear) < len(every) else []
+    ways += [] if most.index.equals(_most(clear).index) else [f"by {minimum} customers or more"]
+    return f"of those that changed {' and '.join(ways)}"
 
 
 def _by_enough(changed: pd.DataFrame, minimum: int) -> pd.Series:
@@ -291,13 +301,14 @@ def definition(
     many are on sale; ``lookbacks`` gives the months of products that have a look-back of their own.
     """
     when = {"months": months, "day": day(now["as_of"])}
+    stands = {*evidence} - {"sales"}
     proofs = [PROVES[kind].format(**when) for kind in dict.fromkeys(evidence)]
     own = {product: own for product, own in (lookbacks or {}).items() if own != months}
     proofs += [f"{name(product, most=48)}: {own[product]} months in place of {months}" for product in list(own)[:5]]
     return {
         "Figure": "Account penetration: the share of what a customer could buy that it has",
         "Formula": "100 × products it has ÷ products it could buy, averaged over customers",
-        "Who is counted": upper(COUNTED[base].format(**when)),
+        "Who is counted": upper(COUNTED[base].format(**when)) + (STANDING if base == "active" and stands else ""),
         "What counts as having": upper("; or ".join(proofs)) or "Nothing is declared",
         "As of": f"{when['day']} (end of {quarter(now['quarter'])})",
         "Products on sale": count(products),
