@@ -177,7 +177,7 @@ def test_a_difference_that_chance_explains_is_not_told_as_one():
     assert apart.low == pytest.approx(-0.108, abs=0.001)
     assert apart.low < 0 < apart.high < 0.25
     assert caption.retention(few, apart).startswith("No clear difference in how often customers came back: 89.5% with")
-    assert "The axis does not begin at 0%." in words(draw.retention(few, "t", "s", "n."))
+    assert "The axis of shares does not begin at 0%." in words(draw.retention(few, "t", "s", "n."))
     assert contrast.came_back(impact([1.0, 1.0, 1.0], "level")).value == 0
     hidden = impact([0.8, 0.9, 0.95], "rises")
     hidden.table["suppressed"] = [True, True, False]

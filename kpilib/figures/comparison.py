@@ -98,11 +98,12 @@ def segments(table: pd.DataFrame, title: str, subtitle: str, note: str, minimum:
         return Page(title, subtitle, note, 1.2).nothing("There are no groups.")
     groups, rest = _largest(table)
     grid = Rows(len(groups) + bool(rest), 0.34 if len(groups) <= 12 else 0.27, 0.68, 0.3)
-    page = Page(title, subtitle, note, grid.height)
     hidden = groups["suppressed"].astype(bool)
     shown = groups[~hidden]
+    levels, inches = np.concatenate([floats(shown, "before"), floats(shown, "after")]), 5.05 - 2.75
+    page = Page(title, subtitle, note + marks.level_cut(levels, inches), grid.height)
     axes = grid.panel(page, 2.75, 5.05)
-    marks.level_axis(axes, np.concatenate([floats(shown, "before"), floats(shown, "after")]), 2.3)
+    marks.level_axis(axes, levels, inches)
     grid.names(page, groups["group"], 1.75)
     grid.column(
         page, 2.65, "customers", ["" if small else count(n) for n, small in zip(groups["n_after"], hidden, strict=True)]

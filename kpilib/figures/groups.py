@@ -53,13 +53,14 @@ def ladder(
     if table.empty:
         return Page(title, subtitle, note, 1.2).nothing("There are no groups.")
     grid = Rows(len(table), 0.34, 0.68, 0.3)
-    page = Page(title, subtitle, note, grid.height)
+    begins, ends = _reach(floats(table[~table["suppressed"].astype(bool)], "mean"))
+    page = Page(title, subtitle, note + marks.cut_at(begins), grid.height)
     rows = table.to_dict("records")
     hidden = [bool(row["suppressed"]) for row in rows]
     grid.names(page, table["segment"], 1.75)
     grid.column(page, 2.5, "customers", ["" if row["suppressed"] else count(row["accounts"]) for row in rows])
     grid.column(page, 3.05, "% of all", ["" if row["suppressed"] else _bare(row["share"]) for row in rows])
-    _levels(page, grid, table, minimum)
+    _levels(page, grid, table, (begins, ends), minimum)
     _differences(page, grid, table.mask(pd.Series(hidden, index=table.index)))
     _revenue(page, grid, table.mask(pd.Series(hidden, index=table.index)), currency)
     told = {name(row["segment"]): per_cent(row["mean"]) for row in rows if not row["suppressed"]}
@@ -146,14 +147,18 @@ def moves(movers: pd.DataFrame, title: str, subtitle: str, note: str, minimum: i
     return page.described("Table of customers, then by now", told)
 
 
-def _levels(page: Page, grid: Rows, table: pd.DataFrame, minimum: int) -> None:
+def _reach(known: np.ndarray) -> tuple[float, float]:
+    """Choose where the axis of levels begins and ends: values stand at the right of their dots alone."""
+    known = known[np.isfinite(known)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    span = max(high - low, 0.05)
+    return low - 0.08 * span, low + span * 2.0 / 1.3
+
+
+def _levels(page: Page, grid: Rows, table: pd.DataFrame, reach: tuple[float, float], minimum: int) -> None:
     axes = grid.panel(page, 3.15, 5.15)
-    known = floats(table[~table["suppressed"].astype(bool)], "mean")
-    marks.level_axis(axes, known, 2.0)
-    if np.isfinite(known).any():  # values stand at the right of their dots alone
-        low, high = np.nanmin(known), np.nanmax(known)
-        span = max(high - low, 0.05)
-        axes.set_xlim(low - 0.08 * span, low + span * 2.0 / 1.3)
+    marks.level_axis(axes, floats(table[~table["suppressed"].astype(bool)], "mean"), 2.0)
+    axes.set_xlim(reach)
     for index, row in enumerate(table.to_dict("records")):
         if row["suppressed"] or missing(row["mean"]):
             what = f"fewer than {minimum} customers" if row["suppressed"] else "could buy nothing"

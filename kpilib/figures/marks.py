@@ -134,7 +134,12 @@ def level_axis(axes: Axes, values: np.ndarray, inches: float) -> None:
 def level_cut(values: np.ndarray, inches: float) -> str:
     """Say in a note that the axis of :func:`level_axis` does not begin at 0; nothing where it does."""
     low, _, _, room = _levels(values, inches)
-    return " The axis does not begin at 0%." if low > room else ""
+    return cut_at(low - room)
+
+
+def cut_at(begins: float) -> str:
+    """Say in a note that an axis of shares does not begin at 0; nothing where it does."""
+    return " The axis of shares does not begin at 0%." if begins > 0 else ""
 
 
 def _levels(values: np.ndarray, inches: float) -> tuple[float, float, float, float]:

@@ -31,9 +31,10 @@ def plan(table: pd.DataFrame, title: str, subtitle: str, note: str, minimum: int
     rest = len(table) - MOST
     table = table.sort_values("distance", na_position="last", kind="stable").head(MOST) if rest > 0 else table
     grid = Rows(len(table) + (rest > 0), 0.32, 0.62, 0.3)
-    page = Page(title, subtitle, note, grid.height)
+    levels, inches = np.concatenate([floats(table, "actual"), floats(table, "target")]), 7.6 - 3.35
+    page = Page(title, subtitle, note + marks.level_cut(levels, inches), grid.height)
     axes = grid.panel(page, 3.35, 7.6)
-    marks.level_axis(axes, np.concatenate([floats(table, "actual"), floats(table, "target")]), 4.25)
+    marks.level_axis(axes, levels, inches)
     names = [_whose(row) for row in table.to_dict("records")]
     for index, (text, everyone) in enumerate(names):
         bold = "bold" if everyone else "normal"
