@@ -59,7 +59,7 @@ def _told(card: Card, book: Book, quarter: str, answer: Callable[[str], str]) ->
     currency = book.engagement.currency
     sentences = say.figure(found, card, currency) if found else []
     if found is not None and found.bands is not None:
-        sentences.append(say.in_bands(found.bands))
+        sentences.append(say.in_bands(found.bands, book.engagement.minimum_cell))
     if found is not None and found.value is not None and card.bands:
         sentences.append(_read(card, book, quarter, found.value))
     parts = say.parts(found, card.unit, currency) if found else []

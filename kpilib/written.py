@@ -82,6 +82,22 @@ def count(number: float | None) -> str:
     return NOTHING if missing(number) else f"{int(number):,}".replace("-", MINUS)
 
 
+def few(number: float | None, least: int) -> str:
+    """Write a count, or that it is below the least that is shown.
+
+    Example
+    -------
+    >>> few(1200, 5), few(4, 5), few(0, 5), few(None, 5)
+    ('1,200', '<5', '0', '–')
+    """
+    return f"<{least}" if too_few(number, least) else count(number)
+
+
+def too_few(number: float | None, least: int) -> bool:
+    """Tell whether a count is too small to be shown; of nobody, nothing is given away."""
+    return not missing(number) and 0 < number < least
+
+
 def money(amount: Decimal | float | None, currency: str | None = None, places: int = 2) -> str:
     """Write an amount with its currency and thousands separators.
 

@@ -290,6 +290,20 @@ def test_a_suppressed_group_shows_its_name_and_nothing_else():
     assert not any("12.3" in text or "45.6" in text or text == "3" for text in shown)
 
 
+def test_a_band_of_too_few_is_neither_counted_out_nor_drawn_to_length():
+    page = figures.bands(banded(accounts=[786, 1194, 439, 3], accounts_before=[812, 1150, 401, 2]), *HEAD)
+    shown = [*words(page), page.get_label()]
+    assert {"fewer than 5 customers", "<5"} <= set(shown)
+    assert not any("2.0%" in text or "3 customers" in text or text in {"2", "3"} for text in shown)
+    assert [patch.get_width() for patch in page.axes[0].patches[3::4]] == [0, 0]
+
+
+@pytest.mark.parametrize(("means", "cut"), [([0.5, 0.55, 0.6], True), ([0.0, 0.3, 0.6], False)])
+def test_dots_say_whether_their_axis_is_cut(means, cut):
+    page = figures.segments(grouped(3, compared=False).assign(mean=means), *HEAD)
+    assert any("does not begin at 0%" in text for text in words(page)) is cut
+
+
 def test_a_change_is_told_by_sign_and_by_mark_not_by_colour_alone():
     table = grouped(3).assign(change=[0.05, -0.05, 0.01])
     table = table.assign(low=table["change"] - 0.02, high=table["change"] + 0.02)

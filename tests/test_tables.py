@@ -275,6 +275,13 @@ def test_bands_say_where_they_reach():
     assert "Not made for it." in str(unfit)
 
 
+def test_a_band_of_too_few_is_not_counted_out():
+    table = pd.DataFrame({"band": ["low", "high"], "at_least": [None, Decimal(50)], "above": None,
+                          "accounts": [3, 997], "share": [0.003, 0.997], "accounts_before": [0, 990]})  # fmt: skip
+    _, low, high = Read(tables.bands(table)).rows
+    assert (low[2:], high[2:]) == (["<5", "–", "0"], ["997", "99.7", "990"])
+
+
 def test_numbers_align_right_with_figures_of_one_width():
     shown = tables.segments(segments())._repr_html_()
     assert "tabular-nums" in shown

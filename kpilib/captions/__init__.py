@@ -17,6 +17,7 @@ from kpilib.written import (
     are,
     band_ranges,
     count,
+    few,
     have,
     missing,
     money,
@@ -28,6 +29,7 @@ from kpilib.written import (
     quarter,
     rounds_away,
     several,
+    too_few,
     upper,
 )
 
@@ -170,18 +172,22 @@ def products(by_product: pd.DataFrame) -> str:
     return told or _no_clear_change(known, "product", level)
 
 
-def bands(table: pd.DataFrame, fitting: bool = True) -> str:
-    """Title the bands with the one to act on first: the lowest; its reach alone where they do not fit the catalogue."""
+def bands(table: pd.DataFrame, fitting: bool = True, minimum: int = 0) -> str:
+    """Title the bands with the one to act on first: the lowest; its reach alone where they do not fit the catalogue.
+
+    Fewer than ``minimum`` customers are not counted out.
+    """
     if not table["accounts"].sum():
         return "No customer is counted in any band"
     low = table.iloc[0]
+    number = minimum if too_few(low["accounts"], minimum) else low["accounts"]
+    who = f"{plural(number, 'customer')} ({per_cent(low['share'])})"
+    who = who if number == low["accounts"] else f"Fewer than {plural(minimum, 'customer')}"
     if not fitting:
-        who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {have(low['accounts'])}"
-        return f"{who} {band_ranges(table)[0]} of what {'it' if low['accounts'] == 1 else 'they'} could buy"
-    who = f"{plural(low['accounts'], 'customer')} ({per_cent(low['share'])}) {are(low['accounts'])}"
-    title = f"{who if low['accounts'] else 'No customer is'} in the lowest band, “{name(low['band'])}”"
-    before = low.get("accounts_before")
-    return title if missing(before) else f"{title}; before, {count(before)}"
+        return f"{who} {have(number)} {band_ranges(table)[0]} of what {'it' if number == 1 else 'they'} could buy"
+    who = f"{who} {are(number)}" if number else "No customer is"
+    title, before = f"{who} in the lowest band, “{name(low['band'])}”", low.get("accounts_before")
+    return title if missing(before) else f"{title}; before, {few(before, minimum)}"
 
 
 def months(table: pd.DataFrame) -> str:

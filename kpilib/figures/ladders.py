@@ -32,6 +32,7 @@ from kpilib.figures.style import (
 from kpilib.written import (
     band_ranges,
     count,
+    few,
     floats,
     missing,
     money,
@@ -40,6 +41,7 @@ from kpilib.written import (
     per_cent,
     plural,
     points,
+    too_few,
 )
 
 MOST_GROUPS = 40
@@ -64,10 +66,12 @@ def segments(by_segment: pd.DataFrame, title: str, subtitle: str, note: str, min
         return Page(title, subtitle, note, 1.2).nothing("There are no groups.")
     groups, rest = _groups_to_show(table)
     grid = Rows(len(groups) + bool(rest), 0.34 if len(groups) <= 12 else 0.27, 0.68, 0.3)
-    page = Page(title, subtitle, note, grid.height)
     shown = groups[~groups["suppressed"].astype(bool)]
     compared = bool(np.isfinite(floats(shown, "change")).any())
-    _levels(page, grid, groups, minimum, right=5.05 if compared else WIDTH - 0.2)
+    levels = np.concatenate([floats(shown, "mean"), floats(shown, "mean_before")])
+    right = 5.05 if compared else WIDTH - 0.2
+    page = Page(title, subtitle, note + marks.level_cut(levels, right - 2.75), grid.height)
+    _levels(page, grid, groups, levels, right, minimum)
     if compared:
         _changes(page, grid, groups)
     if rest:
@@ -110,6 +114,7 @@ def bands(
     subtitle: str,
     note: str,
     names: tuple[str, str] = ("now", "before"),
+    minimum: int = 5,
 ) -> Page:
     """Draw how many accounts lie in each band, now and before, and what to do about it.
 
@@ -118,11 +123,13 @@ def bands(
     table
         In rising order: band, at_least, above (per cent), accounts, share (0-1); optional
         accounts_before, action.
+    minimum
+        The fewest accounts that are counted out: of a smaller band no bar is drawn.
     """
     table = needing(table, "band", "at_least", "above", "accounts", "share")
     if table.empty:
         return Page(title, subtitle, note, 1.2).nothing("There are no bands.")
-    now, before = floats(table, "accounts"), floats(table, "accounts_before")
+    now, before = (_drawn(floats(table, column), minimum) for column in ("accounts", "accounts_before"))
     compared = bool(np.isfinite(before).any())
     grid = Rows(len(table), 0.62, 0.4 if compared else 0.1, 0.05)
     page = Page(title, subtitle, note, grid.height)
@@ -131,12 +138,13 @@ def bands(
     axes.barh(rows - compared * thick / 2, now, height=thick, color=NOW)
     if compared:
         axes.barh(rows + thick / 2, np.nan_to_num(before), height=thick, color=BEFORE)
-    longest = _label_bars(axes, table)
+    longest = _label_bars(axes, table, minimum)
     axes.set_xlim(0, np.nanmax([*now, *before, 1]) * 4.3 / (4.1 - longest))
     _name_bands(page, grid, table)
     if compared:
         page.key([(names[0], block(NOW)), (names[1], block(BEFORE))])
-    told = {name(row.band): plural(row.accounts, "customer") for row in table.itertuples()}
+    told = {name(row.band): _fewer(row.accounts, minimum) or plural(row.accounts, "customer")
+            for row in table.itertuples()}  # fmt: skip
     return page.described("Bars, lowest band first", told)
 
 
@@ -179,11 +187,9 @@ def _groups_to_show(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return kept.loc[level.sort_values(ascending=False, kind="stable").index], told
 
 
-def _levels(page: Page, grid: Rows, groups: pd.DataFrame, minimum: int, right: float) -> None:
+def _levels(page: Page, grid: Rows, groups: pd.DataFrame, levels: np.ndarray, right: float, minimum: int) -> None:
     """Draw names, numbers of customers, and levels with an arrow from before."""
     axes = grid.panel(page, 2.75, right)
-    shown = groups[~groups["suppressed"].astype(bool)]
-    levels = np.concatenate([floats(shown, "mean"), floats(shown, "mean_before")])
     marks.level_axis(axes, levels, right - 2.75)
     grid.names(page, groups["group"], 1.75)
     n = ["" if row["suppressed"] else count(row["n"]) for row in groups.to_dict("records")]
@@ -281,15 +287,26 @@ def _product_columns(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
     page.key(entries)
 
 
-def _label_bars(axes: Axes, table: pd.DataFrame) -> float:
+def _drawn(counts: np.ndarray, minimum: int) -> np.ndarray:
+    """Leave no length to the bars of too few: it would tell their number."""
+    return np.where((counts > 0) & (counts < minimum), 0.0, counts)
+
+
+def _fewer(number: float, minimum: int) -> str:
+    return f"fewer than {plural(minimum, 'customer')}" if too_few(number, minimum) else ""
+
+
+def _label_bars(axes: Axes, table: pd.DataFrame, minimum: int) -> float:
     """Write numbers at the end of the bars, now above, before below; return the widest, in inches."""
-    before = floats(table, "accounts_before")
+    now, before = floats(table, "accounts"), floats(table, "accounts_before")
     beside = 0.18 if np.isfinite(before).any() else 0
-    texts = [f"{count(row['accounts'])} ({per_cent(row['share'])})" for row in table.to_dict("records")]
-    for index, (value, text) in enumerate(zip(table["accounts"], texts, strict=True)):
-        _label_bar(axes, value, index - beside, text, color=NOW, weight="bold")
+    texts = [_fewer(each, minimum) or f"{count(each)} ({per_cent(share)})"
+             for each, share in zip(now, table["share"], strict=True)]  # fmt: skip
+    ends, earlier = _drawn(now, minimum), _drawn(before, minimum)
+    for index, text in enumerate(texts):
+        _label_bar(axes, ends[index], index - beside, text, color=NOW, weight="bold")
         if not missing(before[index]):
-            _label_bar(axes, before[index], index + beside, count(before[index]), color=MUTED)
+            _label_bar(axes, earlier[index], index + beside, few(before[index], minimum), color=MUTED)
     return max(width_of(text, SMALL, "bold") for text in texts)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -18,6 +19,7 @@ from kpilib.written import (
     band_ranges,
     count,
     day,
+    few,
     missing,
     money,
     name,
@@ -26,6 +28,7 @@ from kpilib.written import (
     points,
     quarter,
     spaced,
+    too_few,
     upper,
 )
 
@@ -311,16 +314,21 @@ def reconciliation(totals: pd.DataFrame, currency: str | None = None) -> Html:
     return show(table, [text("table", "Table"), *columns], "Read, used, set aside", notes)
 
 
-def bands(table: pd.DataFrame, notes: Sequence[str] = ()) -> Html:
-    """Show the bands (``penetration.bands``), from low to high, with such notes as that they do not fit."""
+def bands(table: pd.DataFrame, notes: Sequence[str] = (), minimum: int = 5) -> Html:
+    """Show the bands (``penetration.bands``), from low to high, with such notes as that they do not fit.
+
+    Bands of too few customers are not counted out.
+    """
     table = needing(table, "band", "at_least", "above", "accounts", "share")
     table["reach"] = band_ranges(table)
+    table["share"] = table["share"].mask([too_few(each, minimum) for each in table["accounts"]])
+    written = partial(few, least=minimum)
     return show(table, [
         text("band", "Band"),
         text("reach", "Share of what they could buy"),
-        Column("accounts", "Customers", count),
+        Column("accounts", "Customers", written),
         Column("share", "Share of customers, %", _share),
-        Column("accounts_before", "Before", count),
+        Column("accounts_before", "Before", written),
         text("action", "What to do"),
     ], "Bands", notes)  # fmt: skip
 

@@ -17,6 +17,7 @@ from kpilib.written import (
     are,
     count,
     day,
+    few,
     missing,
     money,
     name,
@@ -27,6 +28,7 @@ from kpilib.written import (
     rounds_away,
     several,
     spaced,
+    too_few,
     upper,
 )
 
@@ -89,15 +91,19 @@ def parts(found: Any, unit: str, currency: str | None = None) -> list[tuple[str,
     return [(name(CUSTOMERS.get(each, each), most=60), number(value, unit, currency)) for each, value in found.parts]
 
 
-def in_bands(bands: pd.DataFrame) -> str:
-    """Say how many customers are in each band.
+def in_bands(bands: pd.DataFrame, minimum: int = 0) -> str:
+    """Say how many customers are in each band; fewer than ``minimum`` are not counted out.
 
     Example
     -------
     >>> in_bands(pd.DataFrame({"band": ["low", "high"], "accounts": [3, 1], "share": [0.75, 0.25]}))
     'By band: low 3 (75.0%), high 1 (25.0%).'
     """
-    each = (f"{name(row.band)} {count(row.accounts)} ({per_cent(row.share)})" for row in bands.itertuples())
+    each = (
+        f"{name(row.band)} {few(row.accounts, minimum)}"
+        + ("" if too_few(row.accounts, minimum) else f" ({per_cent(row.share)})")
+        for row in bands.itertuples()
+    )
     return f"By band: {', '.join(each)}."
 
 
