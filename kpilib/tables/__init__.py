@@ -277,8 +277,10 @@ def rules(eligibility: pd.DataFrame, otherwise: str | None = None) -> Html:
 
 
 def ledger(entries: pd.DataFrame, currency: str | None = None) -> Html:
-    """Show which rules rows broke, in which table, and what was done with them."""
+    """Show which rules rows broke, in which table, and what was done with them; words where none did."""
     table = needing(entries, "table", "says", "action", "rows", "hits")
+    if table.empty:
+        return prose(["No row broke a rule."])
     return show(table, [
         text("says", "What was found"),
         text("table", "Where"),
@@ -290,8 +292,10 @@ def ledger(entries: pd.DataFrame, currency: str | None = None) -> Html:
 
 
 def examples(entries: pd.DataFrame, most: int = 2) -> Html:
-    """Show the first rows that broke each rule, as the client wrote them, and what would mend them."""
+    """Show the first rows that broke each rule, as the client wrote them, and what would mend them; nothing of none."""
     table = needing(entries, "says", "examples", "todo")
+    if table.empty:
+        return Html("")
     table["examples"] = ["\n".join(each.splitlines()[:most]) for each in table["examples"]]
     table["todo"] = table["todo"].where(table["todo"] != "", None)
     return show(table, [
