@@ -103,12 +103,15 @@ def months(book: Book) -> pd.DataFrame:
 
     Returns
     -------
-    One row per month of the calendar: month (2017-01), lines, revenue (Decimal), flagged (no lines).
+    One row per month of the calendar: month (2017-01), lines, revenue (Decimal), flagged (no lines). None where
+    nothing is delivered line by line: snapshots, contracts and installations alone have no month to miss.
     """
     given = book.table("monthly")
     summed = given.groupby("month").agg(lines=("lines", "sum"), revenue=("revenue", "sum"))
     summed.index = [f"{each:%Y-%m}" for each in summed.index]
     span = pd.period_range(book.engagement.data_from, book.engagement.data_to, freq="M").astype(str)
+    by_line = any(each.kind in ("sales", "revenue") for each in book.engagement.evidence)
+    span = span if by_line else span[:0]
     table = summed.reindex(span).rename_axis("month").reset_index()
     table["flagged"] = table["lines"].isna()
     return table.assign(

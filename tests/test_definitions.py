@@ -143,6 +143,12 @@ def test_a_missing_snapshot_leaves_no_figure_though_other_evidence_is_there(tmp_
         headline.headline(found, "2025Q3")
 
 
+def test_snapshots_alone_have_no_month_to_miss(tmp_path):
+    days = ("03-31", "06-30", "09-30", "12-31")
+    found = book(other(tmp_path, "snapshot", "".join(f"A,x,2025-{day}\n" for day in days)))
+    assert ledger.months(found).empty
+
+
 def test_a_quarter_without_its_snapshot_has_no_figure_and_says_why(tmp_path):
     path = other(tmp_path, "snapshot", "".join(f"A,x,2025-{day}\n" for day in ("03-31", "06-30", "12-31")))
     found, reason = book(path), "There is no snapshot of 2025-09-30, the end of 2025Q3"

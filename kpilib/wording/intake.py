@@ -66,6 +66,11 @@ def _doubt(row: Row) -> str:
     }[row["rule"]]  # fmt: skip
 
 
+def no_lines() -> str:
+    """Say why no month can be missing."""
+    return "Nothing is delivered line by line, sale by sale or invoice by invoice, so no month can be missing."
+
+
 def agree(controls: pd.DataFrame) -> str | None:
     """Say whether the totals that finance states are met.
 
