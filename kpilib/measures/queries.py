@@ -20,6 +20,7 @@ from kpilib.errors import DataError, listed, near
 from kpilib.sql import NOT_GIVEN, literal, literals, quoted
 
 OUR_COLUMNS = ("account_id", "in_table", "joined_on", "left_on")
+BELOW = r"^(?:under|below|less than|fewer than|up to|at most|<|≤)\s*(?=\W{0,2}[0-9])"
 
 Where = Mapping[str, Sequence[str]]
 
@@ -59,14 +60,19 @@ def in_order(groups: Iterable[str]) -> list[str]:
     ['big', 'small', '(not given)']
     >>> in_order(["100-124K", "15-24K", "250K+"])
     ['15-24K', '100-124K', '250K+']
+    >>> in_order(["15-24K", "Under 15K", "5-14K"])
+    ['5-14K', 'Under 15K', '15-24K']
     """
     return sorted(set(groups), key=lambda group: (group == NOT_GIVEN, by_number(group)))
 
 
-def by_number(group: str) -> tuple[list[int | str], str]:
-    """Give what sorts names by the numbers in them."""
-    parts = re.split(r"([0-9]+)", str(group))
-    return [int(each) if place % 2 else each for place, each in enumerate(parts)], str(group)
+def by_number(group: str) -> tuple[list[float | str], str]:
+    """Give what sorts names by the numbers in them; what is under a number stands just before it."""
+    text, under = re.subn(BELOW, "", str(group), flags=re.IGNORECASE)
+    parts = [int(each) if place % 2 else each for place, each in enumerate(re.split(r"([0-9]+)", text))]
+    if under:
+        parts[1] -= 0.5
+    return parts, str(group)
 
 
 def attributes(book: Book) -> list[str]:
