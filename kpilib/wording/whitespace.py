@@ -255,7 +255,7 @@ def no_owner(calls: pd.DataFrame) -> str | None:
     if calls.empty:
         return None
     if calls["owner"].isna().all():
-        return "The engagement names no owner of customers (accounts.columns.owner), so calls have none."
+        return "The data name no owner of any customer, so calls have none."
     blank = int((calls["owner"] == "(not given)").sum())
     return f"{count(blank)} of {plural(len(calls), 'call')} {have(blank)} no owner." if blank else None
 
