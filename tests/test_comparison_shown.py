@@ -97,7 +97,9 @@ def test_what_may_still_be_lost_is_told_once_against_every_earlier_quarter():
     rows = [[("2025Q1", 40, 2, 0.05), ("2025Q2", 50, 5, 0.1)], [("2024Q2", 30, 6, 0.2), ("2025Q2", 50, 5, 0.1)]]
     risks = [pd.DataFrame(each, columns=["quarter", "held", "lapsing", "share"]) for each in rows]
     told = say.at_risk([None, *risks], [3, 24])
-    assert told.startswith("10.0% of what customers have in Q2 2025 is past its usual time of reordering (5 of 50)")
+    assert told.startswith(
+        "10.0% of what customers have in Q2 2025 is past twice its usual time of reordering (5 of 50)"
+    )
     assert "against 5.0% in Q1 2025 and 20.0% in Q2 2024." in told
     assert "a stop only after 3 to 24 months (by product):" in told
 

@@ -277,7 +277,7 @@ def _product_columns(page: Page, grid: Rows, shown: pd.DataFrame) -> None:
         entries.append(("before", {**dot(BEFORE), "marker": "|", "markersize": 10, "mew": 2}))
     if np.isfinite(floats(shown, "lapsing")).any():
         grid.column(page, 7.95, "at risk", [count(row["lapsing"]) if row else "" for row in rows])
-        entries.append(("has it, but is past the usual time of reordering: at risk", block(LATE)))
+        entries.append(("has it, but is past twice the usual time of reordering: at risk", block(LATE)))
     grid.column(
         page,
         WIDTH - MARGIN,

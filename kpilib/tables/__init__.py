@@ -50,7 +50,7 @@ LEDGER_NOTES = (
     "Rows: set aside or flagged by this rule; a row set aside belongs to the first rule it breaks.",
     "Rows found in all: also those that an earlier rule had set aside.",
 )
-RISK_NOTE = "At risk: customers who have it and are past the usual time between purchases."
+RISK_NOTE = "At risk: customers who have it and are past twice the usual time between purchases."
 SAME_NOTE = "Change and interval: of customers who could buy it both times."
 
 Shown = Callable[[Any], str]

@@ -466,7 +466,7 @@ def stops_after(months: Sequence[int]) -> str:
 
 
 def at_risk(by_product: pd.DataFrame, months: Sequence[int]) -> str | None:
-    """Say how much of what customers have is past its usual time of reordering.
+    """Say how much of what customers have is past twice its usual time of reordering.
 
     ``months`` are the look-backs of the products that sales prove.
     """
@@ -475,7 +475,7 @@ def at_risk(by_product: pd.DataFrame, months: Sequence[int]) -> str | None:
     if not late:
         return None
     return (
-        f"In {count(late)} of {plural(held, 'case')} where a customer has a product, the usual "
+        f"In {count(late)} of {plural(held, 'case')} where a customer has a product, twice the usual "
         "time between purchases has passed: at risk. A purchase counts at once, a stop only when "
         f"{stops_after(months)} are over, so these may be tomorrow's losses."
     )

@@ -236,9 +236,9 @@ def at_risk(risks: Sequence[pd.DataFrame | None], months: Sequence[int]) -> str 
     after = known[0][-1]
     before = several(f"{per_cent(each['share'])} in {quarter(each['quarter'])}" for each, _ in known)
     return (
-        f"{per_cent(after['share'])} of what customers have in {quarter(after['quarter'])} is past its usual time of "
-        f"reordering ({count(after['lapsing'])} of {count(after['held'])}), against {before}. A purchase counts at "
-        f"once, a stop only after {stops_after(months)}: part of the losses is still to come."
+        f"{per_cent(after['share'])} of what customers have in {quarter(after['quarter'])} is past twice its usual "
+        f"time of reordering ({count(after['lapsing'])} of {count(after['held'])}), against {before}. A purchase "
+        f"counts at once, a stop only after {stops_after(months)}: part of the losses is still to come."
     )
 
 
