@@ -468,6 +468,7 @@ def test_headline_figures_leave_out_what_is_not_there():
         ("Two products or more", "99.5%"),
         ("Revenue of the quarter", "USD 1,194,791"),
     ]
+    assert captions.cards(now, [])[-1]["note"] == "Q4 2017, of these customers"  # who left meanwhile brought some too
 
 
 def everything_said():

@@ -91,7 +91,7 @@ def cards(now: Row, changes: Sequence[Any], currency: str | None = None) -> list
         found.append(_card("Two products or more", per_cent(now["multi"]), "of customers"))
     if not missing(now.get("revenue_quarter")):
         sold = money(now["revenue_quarter"], currency, 0)
-        found.append(_card("Revenue of the quarter", sold, quarter(now["quarter"])))
+        found.append(_card("Revenue of the quarter", sold, f"{quarter(now['quarter'])}, of these customers"))
     return found
 
 

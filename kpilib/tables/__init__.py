@@ -140,6 +140,7 @@ def quarters(by_quarter: pd.DataFrame, currency: str | None = None) -> Html:
     unseen = table.get("no_snapshot", pd.Series(False, table.index)).astype(bool)
     notes = ["No figure where the data do not cover the whole look-back."] if (~whole & ~unseen).any() else []
     notes += ["No figure where there is no snapshot of that day."] if unseen.any() else []
+    notes += ["Revenue: of the customers counted."] if _any(table, "revenue_quarter") else []
     return show(table, [
         Column("quarter", "End of", quarter, "kpi-text"),
         Column("n", "Customers (n)", count),
