@@ -111,6 +111,17 @@ def revenue_plan(found: Any, currency: str | None) -> list[str]:
     ]
 
 
+def two_forecasts(found: Any | None) -> str | None:
+    """Say why the forecast elsewhere may name another level than what the calls lead to (``actions.plan.Plan``)."""
+    if found is None or found.expected is None:
+        return None
+    return (
+        f"The {per_cent(found.expected)} expected with the calls add up the chances of single products among the "
+        "customers of today. A forecast of the average follows how it moved before, customers who come and go "
+        "included: the two need not agree."
+    )
+
+
 def aim(found: Any) -> str:
     """Say what is aimed at, and why (``actions.plan.Aim``)."""
     if found.quarter is None:
