@@ -332,12 +332,12 @@ def _amount(what: str, amount: object, currency: str | None) -> str:
 
 def _stacks(page: Page, grid: Rows, stacks: Sequence[tuple]) -> None:
     """Draw used and set aside as parts of what was read; an edge keeps a thin part in sight."""
-    axes = grid.panel(page, 2.4, 4.5)
+    axes = grid.panel(page, 3.15, 4.8)
     axes.set_xlim(-0.01, 1.02)
     for index, (table, what, read, used, aside) in enumerate(stacks):
         y = grid.y(page, index)
-        page.write(MARGIN, y, shorten(table, 1.4, weight="bold") if table else "", weight="bold")
-        page.write(1.65, y, what, size=SMALL, color=MUTED)
+        page.write(MARGIN, y, shorten(table, 2.2, weight="bold") if table else "", weight="bold")
+        page.write(2.45, y, what, size=SMALL, color=MUTED)
         if read > 0 and used >= 0 and aside >= 0:  # returns may leave parts that are no parts
             axes.barh(index, float(used / read), color=NOW, height=0.6)
         if read > 0 and used >= 0 and aside > 0:
