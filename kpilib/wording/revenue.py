@@ -41,7 +41,7 @@ MEASURES = {
     "revenue_per_account": "revenue per customer",
 }
 SEASONS = "one quarter against the one before, seasons included: the data carry no comparison over a year"
-WHAT = {"band": "penetration", "products": "the number of products"}
+WHAT = {"band": "the bands from low to high", "products": "the number of products"}
 CAUTION = (
     "This is an association: customers with many products differ in size and in much else, so it does not say "
     "that one more product would keep a customer or raise its revenue."
