@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from kpilib.book import Book
+from kpilib.engagement import Engagement
 from kpilib.errors import DataError, near
 from kpilib.measures import bands, cells, counts, degree, queries
 from kpilib.measures.queries import NOT_GIVEN, Moment
@@ -179,6 +180,14 @@ def contacts_by_band(book: Book, quarter: str) -> pd.DataFrame | None:
         {"band": band, "kind": ANY} | _reached(book, met[names == band], accounts) for band, accounts in inside.items()
     ]
     return degree.table(_guarded(book, rows, "accounts", ["share"]), {"band": "object", **_CONTACTS})
+
+
+def band_to_ask(engagement: Engagement) -> str:
+    """Name the band whose customers are asked first how satisfied they are: the second, or the only one.
+
+    They have more than the least, so something was right for them, and less than most of what they could buy.
+    """
+    return [each.name for each in engagement.bands][:2][-1]
 
 
 def to_ask(book: Book, quarter: str, band: str, months: int = 12) -> pd.DataFrame:

@@ -69,8 +69,8 @@ def per_account(table: pd.DataFrame, by: str, currency: str | None = None) -> Ht
     return show(shown, columns, "Revenue per customer by what customers have")
 
 
-def impact(table: pd.DataFrame, by: str, currency: str | None = None) -> Html:
-    """Show the table of ``revenue.impact``."""
+def impact(table: pd.DataFrame, by: str, currency: str | None = None, minimum: int = 5) -> Html:
+    """Show the table of ``revenue.impact``; groups of too few customers keep their name only."""
     table = needing(table, "group", "n", "retained", "account_retention", "suppressed")
     shown = _hidden(table.assign(group=group_names(table, by)))
     columns = [
@@ -81,7 +81,8 @@ def impact(table: pd.DataFrame, by: str, currency: str | None = None) -> Html:
         Column("revenue_per_account", _in("now, lost ones as 0", currency), _money),
     ]
     what = "penetration" if by == "band" else "number of products"
-    return show(shown, columns, f"What became of customers, by their earlier {what}")
+    few = [f"Not shown: groups of fewer than {minimum} customers."] if table["suppressed"].any() else []
+    return show(shown, columns, f"What became of customers, by their earlier {what}", few)
 
 
 def peers(table: pd.DataFrame) -> Html:
