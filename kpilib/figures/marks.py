@@ -241,14 +241,17 @@ def label_points(page: Page, axes: Axes, lines: Mapping[str, Sequence[float]], s
     now = lines["now"]
     last = max(index for index, value in enumerate(now) if not missing(value))
     step = max(1, ceil(LABEL / slot))
-    room = 0.3 / (place(page, axes, 1) - place(page, axes, 0))
+    tall = place(page, axes, 1) - place(page, axes, 0)
+    room = 0.3 / tall
     for index in range(last % step, last, step):
         if not missing(now[index]):
             side, lean = _free_side(lines, index, room), _lean(now, index)
             if now[index] - axes.get_ylim()[0] < room:
                 side = 1
+            steep = max(abs(each - now[index]) for each in _beside(now, index) or [now[index]]) * tall > slot
+            aside = 11 if steep else 4  # a steep line would run through its own value
             axes.annotate(
-                per_cent(now[index]).rstrip("%"), (index, now[index]), (-4 * side * lean, 6 * side),
+                per_cent(now[index]).rstrip("%"), (index, now[index]), (-aside * side * lean, 6 * side),
                 ha="center", va="bottom" if side > 0 else "top", textcoords="offset points",
                 fontsize=SMALL, color=MUTED, annotation_clip=False,
             )  # fmt: skip
