@@ -116,7 +116,7 @@ def two_forecasts(found: Any | None) -> str | None:
     if found is None or found.expected is None:
         return None
     return (
-        f"The {per_cent(found.expected)} expected with the calls add up the chances of single products among the "
+        f"The {per_cent(found.expected)} expected with the calls adds up the chances of single products among the "
         "customers of today. A forecast of the average follows how it moved before, customers who come and go "
         "included: the two need not agree."
     )
