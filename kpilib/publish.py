@@ -104,6 +104,19 @@ def masked(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
     return frame.assign(**{each: frame[each].astype(object).mask(hidden, None) for each in figures})
 
 
+def uncounted(frame: pd.DataFrame, least: int, numbers: Sequence[str], *names: str) -> pd.DataFrame:
+    """Empty, as :func:`masked` does, the rows with a number of customers below the least that is shown; 0 is shown.
+
+    Example
+    -------
+    >>> import pandas as pd
+    >>> uncounted(pd.DataFrame({"band": ["a", "b"], "accounts": [9, 2]}), 5, ["accounts"], "band").to_dict("list")
+    {'band': ['a', 'b'], 'accounts': [9, None], 'suppressed': [False, True]}
+    """
+    told = frame[[*numbers]].fillna(0)
+    return masked(frame.assign(suppressed=((told > 0) & (told < least)).any(axis=1)), *names)
+
+
 def named(text: str) -> str:
     """Make a client's own word into the name of a table.
 
