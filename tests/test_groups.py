@@ -222,6 +222,15 @@ def test_any_name_can_be_drawn_and_is_escaped_in_tables():
     assert "&lt;script&gt;" in table.profile(odd, HOSTILE).html
 
 
+def test_what_is_not_shown_of_described_groups_is_what_there_is():
+    told = profile(accounts=[50, 3, 0], suppressed=[False, True, False])
+    assert (
+        "Not shown: groups of fewer than 5 customers and groups without any customer."
+        in table.described(told, "x").html
+    )
+    assert "Not shown" not in table.described(told.head(1), "x").html
+
+
 def test_a_ladder_without_revenue_intervals_or_degrees_is_drawn():
     bare = profile(revenue=False, mean=None, difference=None, low=None, high=None)
     assert "could buy nothing" in texts(figure.ladder(bare, "t", "s", "n"))

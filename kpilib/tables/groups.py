@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kpilib.tables import Column, Html, prose, show, text
-from kpilib.written import count, missing, money, name, needing, per_cent, points, spaced
+from kpilib.written import count, missing, money, name, needing, per_cent, points, several, spaced
 
 APART = "More or less: products that clearly more or clearly fewer have than of all other customers."
 
@@ -45,14 +45,16 @@ def profile(table: pd.DataFrame, by: str, currency: str | None = None, minimum: 
 def described(table: pd.DataFrame, by: str, minimum: int = 5) -> Html:
     """Show what the names of segments mean, and their products (``segments.profile``), beside a figure of the rest."""
     table = needing(table, "segment", "meaning", "accounts", "typical", "apart", "suppressed")
-    table = table[(table["accounts"] > 0) & ~table["suppressed"].astype(bool)]
-    few = f"Not shown: groups of fewer than {minimum} customers, and those without any."
-    return show(table, [
+    empty, small = table["accounts"] == 0, table["suppressed"].astype(bool)
+    kinds = {f"groups of fewer than {minimum} customers": small & ~empty, "groups without any customer": empty}
+    left_out = [what for what, which in kinds.items() if which.any()]
+    few = [f"Not shown: {several(left_out)}."] if left_out else []
+    return show(table[~empty & ~small], [
         text("segment", "Group"),
         text("meaning", "Meaning"),
         text("typical", "Most have"),
         text("apart", "More or less than others"),
-    ], f"By {spaced(by)}", [few, APART])  # fmt: skip
+    ], f"By {spaced(by)}", [*few, APART])  # fmt: skip
 
 
 def movers(table: pd.DataFrame, minimum: int = 5, most: int = 12) -> Html:
