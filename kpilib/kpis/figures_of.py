@@ -240,7 +240,8 @@ def _heard(book: Book, quarter: str, kpi: str, found: pd.DataFrame | None, colum
         return Figure(kpi, quarter, None, lacking=_few(book))
     bands = feedback.by_band(book, quarter).dropna(subset=[column])
     bands = bands[~bands["suppressed"]]
-    parts = tuple(zip(bands["band"].astype(str), bands[column].astype(float), strict=True))
+    names = "band " + bands["band"].astype(str)  # "low" alone would read as the end of an interval
+    parts = tuple(zip(names, bands[column].astype(float), strict=True))
     return Figure(kpi, quarter, float(row[column]), int(row[counted]), parts=parts)
 
 
