@@ -145,9 +145,10 @@ def _leaves(found: Figures, prefix: str = "") -> dict[str, str]:
     for name, value in found.items():
         if isinstance(value, dict):
             flat |= _leaves(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and name != "groups":
+            flat |= _leaves(dict(zip(("low", "high"), value, strict=True)), f"{prefix}{name}.")
         elif name not in ("group", "groups"):
-            parts = value if isinstance(value, list) else [value]
-            flat[prefix + name] = " to ".join("" if part is None else str(part) for part in parts)
+            flat[prefix + name] = "" if value is None else str(value)
     return flat
 
 

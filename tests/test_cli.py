@@ -147,6 +147,13 @@ def test_csv_has_a_row_per_figure_and_no_formula(tmp_path, capsys):
     assert not any(name.startswith("=") for name in rows)
 
 
+def test_an_interval_is_two_numbers_in_a_file_for_programs(tmp_path, capsys):
+    rows = "".join(f"{who},{what},2025-{month}-15,1,1\n" for who in "ABC" for month in ("08", "11") for what in "xy")
+    path = sales(tmp_path, rows + "A,z,2025-11-15,1,1\n")
+    told = dict(csv.reader(io.StringIO(printed(capsys, "measure", path, "--against", "2025Q3", "--format", "csv"))))
+    assert float(told["change.interval.low"]) < float(told["change.points"]) < float(told["change.interval.high"])
+
+
 def test_measure_for_people_says_what_was_counted(tmp_path, capsys):
     text = printed(capsys, "measure", sales(tmp_path, ROWS))
     for part in ("Test client, end of 2025Q4 (2025-12-31)", "50.0%", "n = 2", "base active"):
