@@ -3,7 +3,7 @@
 Data go down this page, imports point up it: a module imports only what stands before it, above or to the left
 (``tests/test_architecture.py`` holds the code to the drawing)::
 
-    errors  quarters  planned  engagement  sql                           what a client's words mean
+    errors  quarters  planned  files  engagement  sql                    what a client's words mean
     facts.encodings  facts.sources  facts.checks  facts.intake           files -> checked facts
     facts.catalogue  facts.offers  facts.records  facts.plans
     facts.doubts  facts.eligibility  facts.portfolio

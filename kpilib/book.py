@@ -12,7 +12,7 @@ import pandas as pd
 from kpilib.engagement import Engagement
 from kpilib.errors import DataError, QuarterError, listed
 from kpilib.quarters import Quarter
-from kpilib.sql import literal
+from kpilib.sql import parquet
 
 TABLES = (
     "positions",
@@ -62,8 +62,7 @@ class Book:
         db = duckdb.connect()
         for name in TABLES:
             if (sql is None or name in sql) and self.has(name):
-                file = literal(self.folder / f"{name}.parquet")
-                db.execute(f"create view {name} as select * from {file}")
+                db.execute(f"create view {name} as from {parquet(self.folder / f'{name}.parquet')}")
         return db
 
     def has(self, name: str) -> bool:

@@ -6,19 +6,18 @@ and the remedy.
 
 from __future__ import annotations
 
-import glob
 import itertools
 import re
 import tomllib
 from datetime import date as Day  # a field is called date
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from kpilib.errors import EngagementError, QuarterError, listed, near
+from kpilib.files import files_of
 from kpilib.planned import Target, target_contradictions
 from kpilib.quarters import Calendar, Quarter
 
@@ -282,23 +281,6 @@ def load(path: str | Path) -> Engagement:
     if problems:
         raise EngagementError(file, problems)
     return engagement
-
-
-def files_of(path: str, folder: Path) -> list[Path]:
-    """Resolve a path, glob or ``package:NAME/file`` to files, sorted; none is an error."""
-    text = path
-    if path.startswith("package:"):
-        name, _, inside = path.removeprefix("package:").partition("/")
-        found = find_spec(name)
-        if found is None or not found.submodule_search_locations:
-            raise ValueError(f"the package {name!r} of {path!r} is not installed")
-        text = str(Path(next(iter(found.submodule_search_locations))) / inside)
-    files = [Path(each) for each in sorted(glob.glob(str(folder / text), recursive=True))]  # noqa: PTH207 (absolute too)
-    files = [each for each in files if each.is_file()]
-    if not files:
-        there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
-        raise ValueError(f"no such file: {path!r}. {near(Path(text).name, there)}")
-    return files
 
 
 STAND_INS: dict[str, Any] = {

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kpilib.facts.portfolio import Portfolio
-from kpilib.sql import literal
+from kpilib.sql import literal, parquet
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def by_day(portfolio: Portfolio, folder: Path) -> Iterator[None]:
                   from ({_lines(portfolio)}) left join known_products k using (product_id) group by all)
             to {literal(file)} (format parquet, compression lz4)"""
     )
-    portfolio.db.execute(f"create or replace temp view by_day as select * from {literal(file)}")
+    portfolio.db.execute(f"create or replace temp view by_day as from {parquet(file)}")
     try:
         yield
     finally:

@@ -26,6 +26,7 @@ ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
 COMPUTED_BY = (
     "quarters.py",
     "planned.py",
+    "files.py",
     "engagement.py",
     "sql.py",
     "facts/*.py",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable
+from pathlib import Path
 
 NOT_GIVEN = "(not given)"  # what a blank attribute is called wherever accounts are grouped
 
@@ -19,7 +21,7 @@ def quoted(name: str) -> str:
 
 
 def literal(value: object) -> str:
-    """Quote a text, or the path of a file.
+    """Quote a text, or the path of a file to be written.
 
     Example
     -------
@@ -27,6 +29,28 @@ def literal(value: object) -> str:
     "'O''Neill'"
     """
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def file(path: str | Path) -> str:
+    """Quote the path of one file to be read: a sign in it that stands for others (``* ? [``) stands for itself.
+
+    Example
+    -------
+    >>> file("Client [1]/lines.csv")
+    "'Client [[]1]/lines.csv'"
+    """
+    return literal(glob.escape(str(path)))
+
+
+def parquet(path: str | Path) -> str:
+    """Read one Parquet file; a folder above it called ``quarter=2024Q4`` adds no column, nor takes the place of one.
+
+    Example
+    -------
+    >>> parquet("Client [1]/positions.parquet")
+    "read_parquet('Client [[]1]/positions.parquet', hive_partitioning = false)"
+    """
+    return f"read_parquet({file(path)}, hive_partitioning = false)"
 
 
 def literals(values: Iterable[object]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import duckdb
 from kpilib.engagement import Engagement, Facts, Source
 from kpilib.errors import ColumnError, SourceError, listed, refuse
 from kpilib.facts import encodings
+from kpilib.sql import file as file_at
 from kpilib.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -253,18 +255,20 @@ def _files(db: DuckDBPyConnection, name: str, source: Source, engagement: Engage
 
 
 def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
-    paths = "[" + ", ".join(map(literal, source.path)) + "]"
+    files = list(map(file_at, source.path))
+    # names of folders (year=2024) are columns on the way from the engagement to a file, never those it lies in itself
+    hive = f"hive_partitioning = {any('=' in part for each in source.path for part in _below(each, folder))}"
     try:
         columns = [
-            [row[0] for row in db.execute(f"describe select * from read_parquet({literal(each)})").fetchall()]
-            for each in source.path
+            [row[0] for row in db.execute(f"describe from read_parquet({each}, {hive})").fetchall()] for each in files
         ]
         _same_columns(name, source.path, columns)
         db.execute(
             f"create view {quoted(_view(name))} as select * exclude (filename, file_row_number), "
             f"case when starts_with(filename, {literal(f'{folder}/')}) then filename[{len(str(folder)) + 2}:] "
             "else parse_filename(filename) end as _file, file_row_number + 1 as _record "
-            f"from read_parquet({paths}, filename = true, file_row_number = true, union_by_name = {len(columns) > 1})"
+            f"from read_parquet([{', '.join(files)}], {hive}, filename = true, file_row_number = true, "
+            f"union_by_name = {len(columns) > 1})"
         )
     except duckdb.Error as error:
         raise SourceError(
@@ -330,9 +334,9 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
             try:
                 db.execute(
                     f"{start} select *, {literal(_relative(path, folder))} as _file, row_number() over () as _record "
-                    f"from read_csv({literal(file)}, auto_detect = false, header = true, columns = {shape}, "
+                    f"from read_csv({file_at(file)}, auto_detect = false, header = true, columns = {shape}, "
                     f"delim = '{separator}', quote = '\"', escape = '\"', skip = {source.header_row - 1}, "
-                    "max_line_size = 16000000)"
+                    "hive_partitioning = false, max_line_size = 16000000)"
                 )
             except duckdb.Error as error:
                 told = [line.strip().rstrip(".") for line in str(error).splitlines()[:4] if line.strip()]
@@ -389,6 +393,11 @@ def _same_columns(name: str, paths: tuple[str, ...], headers: list[list[str]]) -
                 f"{_name(path)} and {_name(paths[0])} differ in {listed(odd)}.",
                 "Give every file the same columns, or make two sources and a query.",
             )
+
+
+def _below(path: str, folder: Path) -> tuple[str, ...]:
+    """Name the folders between an engagement and one of its files."""
+    return Path(os.path.relpath(path, folder)).parts[:-1]
 
 
 def _relative(path: str, folder: Path) -> str:

@@ -35,6 +35,7 @@ from kpilib.issued.record import (
 )
 from kpilib.issued.record import code as code_of
 from kpilib.measures import degree, queries
+from kpilib.sql import parquet
 
 __all__ = ["Diff", "Record", "diff", "freeze", "records", "restated", "unchanged_since"]
 
@@ -206,7 +207,7 @@ def _touched(before: Path, after: Path) -> tuple[int, str]:
     """Count the accounts whose figures differ, and name those that differ most in revenue, then in products."""
     if before == after:
         return 0, ""
-    sides = (f"read_parquet({queries.literal(str(each))})" for each in (before, after))
+    sides = map(parquet, (before, after))
     told = (
         "{0}.possible, {0}.held, {0}.revenue_quarter, {0}.revenue_window, {0}.won, {0}.recorded, {0}.before, {0}.after"
     )

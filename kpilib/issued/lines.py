@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from kpilib.sql import literal
+from kpilib.sql import literal, parquet
 
 OPPORTUNITIES = "opportunities"
 ONE_THING = {
@@ -62,9 +62,7 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
     revenue = "0" if offered else "revenue"
     one_thing = ONE_THING_OFFERED if offered else ONE_THING
     with duckdb.connect() as db:
-        sides = [
-            f"select {columns}, {sign} as n from read_parquet({literal(each)})" for each, sign in ((now, 1), (then, -1))
-        ]
+        sides = [f"select {columns}, {sign} as n from {parquet(each)}" for each, sign in ((now, 1), (then, -1))]
         db.execute(
             f"create table delta as select {columns}, sum(n)::bigint as n "
             f"from ({' union all '.join(sides)}) group by all having sum(n) <> 0"
@@ -76,10 +74,7 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
             )
         corrected = {thing: _pair(db, [each.format(day=day) for each in same]) for thing, same in one_thing.items()}
         late = f"select {columns} from came where other is null"
-        db.execute(
-            f"copy (select {columns} from read_parquet({literal(then)}) union all {late}) "
-            f"to {literal(file)} (format parquet)"
-        )
+        db.execute(f"copy (select {columns} from {parquet(then)} union all {late}) to {literal(file)} (format parquet)")
         count, sold = db.execute(f"select count(*), sum({revenue}) from ({late})").fetchone()
         gone = db.execute("select count(*) from went where other is null").fetchone()[0]
         moved = db.execute(
@@ -93,13 +88,13 @@ def compare(then: str, now: str, kind: str, file: Path) -> Compared:
 def with_quantity(file: str) -> bool:
     """Tell whether any line of a kept table has a quantity: the rule of net quantity looks at those alone."""
     with duckdb.connect() as db:
-        return bool(db.execute(f"select count(quantity) from read_parquet({literal(file)})").fetchone()[0])
+        return bool(db.execute(f"select count(quantity) from {parquet(file)}").fetchone()[0])
 
 
 def without_quantity(file: str, to: Path) -> str:
     """Write a kept table as if its quantities had not been read."""
     with duckdb.connect() as db:
-        bare = f"select * replace (null::decimal(18, 4) as quantity) from read_parquet({literal(file)})"
+        bare = f"select * replace (null::decimal(18, 4) as quantity) from {parquet(file)}"
         db.execute(f"copy ({bare}) to {literal(str(to))} (format parquet)")
     return str(to)
 

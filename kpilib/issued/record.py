@@ -35,6 +35,7 @@ from kpilib.errors import DataError, listed
 from kpilib.issued import inputs
 from kpilib.measures import degree, offers, queries
 from kpilib.revenue import periods
+from kpilib.sql import parquet
 
 SCHEMA = 3  # 1 kept neither opportunities nor the revenue of the window, 2 no revenue of accounts lost since
 FOLDER, RECORD, PACK_MANIFEST = "issued", "record.json", "manifest.json"
@@ -175,7 +176,7 @@ def figures(counted: Path) -> dict[str, Number]:
 
     Retention is that of :mod:`kpilib.revenue.cohort` over twelve months against the twelve before.
     """
-    file = f"read_parquet({queries.literal(str(counted))})"
+    file = parquet(counted)
     with duckdb.connect() as db:
         rows = db.execute(f"select possible, held, count(*) from {file} where counted group by 1, 2").fetchall()
         totals = (

@@ -1,0 +1,38 @@
+"""The files that an engagement names, found by their literal names before any sign is taken for a pattern."""
+
+from __future__ import annotations
+
+import glob
+from importlib.util import find_spec
+from pathlib import Path
+
+from kpilib.errors import near
+
+
+def files_of(path: str, folder: Path) -> list[Path]:
+    """Resolve a path, glob or ``package:NAME/file`` to files, sorted; none is an error."""
+    text = path
+    if path.startswith("package:"):
+        name, _, text = path.removeprefix("package:").partition("/")
+        found = find_spec(name)
+        if found is None or not found.submodule_search_locations:
+            raise ValueError(f"the package {name!r} of {path!r} is not installed")
+        folder = Path(next(iter(found.submodule_search_locations)))
+    files = [each for each in _matching(text, folder) if each.is_file()]
+    if not files:
+        there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
+        raise ValueError(f"no such file: {path!r}. {near(Path(text).name, there)}")
+    return files
+
+
+def _matching(text: str, folder: Path) -> list[Path]:
+    """List what a path stands for: what is there under its literal name, and patterns only in the rest.
+
+    A folder ``Client [1]`` taken for a pattern is its sibling ``Client 1``, with another client's figures.
+    """
+    there, rest = folder, list(Path(text).parts)
+    while rest and (there / rest[0]).exists():
+        there /= rest.pop(0)
+    if not rest:
+        return [there]
+    return [there / each for each in sorted(glob.glob(str(Path(*rest)), root_dir=there, recursive=True))]  # noqa: PTH207
