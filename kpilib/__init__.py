@@ -4,7 +4,8 @@ Data go down this page, imports point up it: a module imports only what stands b
 (``tests/test_architecture.py`` holds the code to the drawing)::
 
     errors  quarters  planned  files  engagement  sql                    what a client's words mean
-    facts.encodings  facts.sources  facts.checks  facts.intake           files -> checked facts
+    facts.encodings  facts.zones  facts.sources                          files -> checked facts
+    facts.checks  facts.intake
     facts.catalogue  facts.offers  facts.records  facts.plans
     facts.doubts  facts.eligibility  facts.portfolio
     bits  positions  lapsing  holdings  book  kept                       facts -> account x quarter, kept

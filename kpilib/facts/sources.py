@@ -21,7 +21,7 @@ import duckdb
 
 from kpilib.engagement import Engagement, Facts, Source
 from kpilib.errors import ColumnError, SourceError, listed, refuse
-from kpilib.facts import encodings
+from kpilib.facts import encodings, zones
 from kpilib.sql import file as file_at
 from kpilib.sql import literal, quoted
 
@@ -67,7 +67,9 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
         A file is empty, has no records, cannot be decoded or parsed, or a query fails.
     """
     readings, problems = {}, []
+    db.execute("set TimeZone = 'UTC'")  # else the day of an instant would hang on the machine
     _refuse_unknown_formats(db, engagement)
+    zones.refuse_unknown(db, engagement.sources)
     files = {name: each for name, each in engagement.sources.items() if each.path}
     queries = {name: each for name, each in engagement.sources.items() if each.sql}
     for name, source in files.items():
@@ -84,7 +86,7 @@ def read(db: DuckDBPyConnection, engagement: Engagement) -> dict[str, Reading]:
 def _reading(
     db: DuckDBPyConnection, name: str, source: Source, readings: dict[str, Reading], engagement: Engagement
 ) -> Reading:
-    how = _query(db, name, source, readings) if source.sql else _files(db, name, source, engagement)
+    how = _query(db, name, source, readings, engagement) if source.sql else _files(db, name, source, engagement)
     view = quoted(_view(name))
     columns = dict(db.execute(f"select column_name, column_type from (describe {view})").fetchall())
     rows = db.execute(f"select count(*) from {view}").fetchone()[0]
@@ -178,7 +180,7 @@ class Columns:
     def day(self, field: str) -> str:
         """A day; null where blank, unreadable, or readable as two different days."""
         column, kind = self.raw(field), self._kind(field)
-        if kind == "TIMESTAMP WITH TIME ZONE" and self.source.timezone:
+        if kind == zones.INSTANT and self.source.timezone:
             return f"cast({column} at time zone {literal(self.source.timezone)} as date)"
         if kind != "VARCHAR":
             return f"try_cast({column} as date)"
@@ -210,9 +212,17 @@ def _name(path: str) -> str:
     return Path(path).name
 
 
-def _query(db: DuckDBPyConnection, name: str, source: Source, readings: dict[str, Reading]) -> str:
+def _query(
+    db: DuckDBPyConnection, name: str, source: Source, readings: dict[str, Reading], engagement: Engagement
+) -> str:
     """Run a query in which every source read so far goes by the client's name for it."""
-    known = ", ".join(f"{quoted(each.name)} as (select * from {quoted(each.view)})" for each in readings.values())
+    declared = {each: engagement.sources[each].timezone for each in readings} if not source.timezone else {}
+    instants = {each for each, read in readings.items() if zones.INSTANT in read.columns.values()}
+    zones.refuse_two_conversions(name, source, {n: zone for n, zone in declared.items() if zone and n in instants})
+    known = ", ".join(
+        f"{quoted(each.name)} as ({zones.local(each.view, each.columns, declared.get(each.name))})"
+        for each in readings.values()
+    )
     view = quoted(_view(name))
     try:
         if len(duckdb.extract_statements(source.sql)) != 1:
