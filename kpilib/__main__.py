@@ -21,8 +21,30 @@ if TYPE_CHECKING:
     from kpilib.book import Book
 
 SCHEMA = 1
+
+
+class Said(click.ParamType):
+    """A text that says something: a variable that a script left unset is no answer, and not the default either."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take the text as it is.
+
+        Raises
+        ------
+        click.BadParameter
+            It is blank.
+        """
+        if not value.strip():
+            self.fail("it is blank. Say which, or leave the option out.", param, ctx)
+        return value
+
+
 ENGAGEMENT = click.argument("engagement", type=click.Path(path_type=Path))
-QUARTER = click.option("--quarter", metavar="Q", help="As in 2017Q4; without it the last complete quarter.")
+QUARTER = click.option(
+    "--quarter", type=Said(), metavar="Q", help="As in 2017Q4; without it the last complete quarter."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,8 +73,8 @@ def check(engagement: Path, listing: Path | None) -> None:
 @QUARTER
 @click.option("--lookback", type=int, metavar="MONTHS", help="In place of the engagement's own.")
 @click.option("--base", type=click.Choice(["all", "active", "eligible"]), help="Which accounts are counted.")
-@click.option("--by", metavar="COLUMN", help="An account attribute to group by.")
-@click.option("--against", metavar="Q|plan", help="Measure the change on a quarter, or against plan.")
+@click.option("--by", type=Said(), metavar="COLUMN", help="An account attribute to group by.")
+@click.option("--against", type=Said(), metavar="Q|plan", help="Measure the change on a quarter, or against plan.")
 @click.option("--format", "shape", type=click.Choice(["table", "json", "csv"]), default="table")
 def measure(
     engagement: Path,
@@ -79,7 +101,7 @@ def measure(
 
 @kpi.command()
 @ENGAGEMENT
-@click.option("--account", required=True, metavar="A", help="Its id, as the client writes it.")
+@click.option("--account", type=Said(), required=True, metavar="A", help="Its id, as the client writes it.")
 @QUARTER
 def trace(engagement: Path, account: str, quarter: str | None) -> None:
     """Explain one account, product by product, down to the client's rows."""
@@ -127,7 +149,7 @@ def report(engagement: Path, quarter: str | None, out: Path) -> None:
 
 @kpi.command()
 @ENGAGEMENT
-@click.option("--quarter", metavar="Q", required=True, help="As in 2017Q4; its pack must be published.")
+@click.option("--quarter", type=Said(), metavar="Q", required=True, help="As in 2017Q4; its pack must be published.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -148,7 +170,7 @@ def issue(engagement: Path, quarter: str, out: Path) -> None:
 
 @kpi.command()
 @ENGAGEMENT
-@click.option("--quarter", metavar="Q", required=True, help="As in 2017Q4; it must have been issued.")
+@click.option("--quarter", type=Said(), metavar="Q", required=True, help="As in 2017Q4; it must have been issued.")
 @click.option("--issue", "number", type=int, metavar="N", help="Without it the last issue.")
 @click.option("--format", "shape", type=click.Choice(["table", "json"]), default="table")
 def diff(engagement: Path, quarter: str, number: int | None, shape: str) -> None:

@@ -21,6 +21,8 @@ from kpilib.files import files_of
 from kpilib.planned import Target, target_contradictions
 from kpilib.quarters import Calendar, Quarter
 
+MOST_LOOKBACK = 360  # months: the engine nests as deep as a window has quarters
+
 Words = tuple[str, ...]
 Where = dict[str, Any]
 
@@ -412,8 +414,8 @@ def _time_contradictions(engagement: Engagement) -> list[str]:
     lookbacks = {"lookback_months": engagement.lookback_months}
     lookbacks |= {f"lookback_by_product.{k}": v for k, v in engagement.lookback_by_product.items()}
     for key, months in lookbacks.items():
-        if months <= 0 or months % 3:
-            found.append(f"{key}: {months} months are not whole quarters. Use 3, 6, 9, 12, ...")
+        if fault := lookback_fault(months):
+            found.append(f"{key}: {months} months are {fault}")
     for key in ("targets", "control_totals"):
         for number, each in enumerate(getattr(engagement, key), 1):
             try:
@@ -428,6 +430,23 @@ def _time_contradictions(engagement: Engagement) -> list[str]:
         if each.kind == "snapshot" and each.date:
             found += _snapshot_day(f"evidence[{number}].date", each.date, engagement)
     return found
+
+
+def lookback_fault(months: int | Decimal) -> str:
+    """Say what is wrong with a look-back of so many months; empty where nothing is.
+
+    Example
+    -------
+    >>> lookback_fault(5)
+    'not whole quarters. Use 3, 6, 9, 12, ...'
+    >>> lookback_fault(12)
+    ''
+    """
+    if months <= 0 or months % 3:
+        return "not whole quarters. Use 3, 6, 9, 12, ..."
+    if months > MOST_LOOKBACK:
+        return f'more than {MOST_LOOKBACK}. Use fewer; what is had for good is evidence of kind "installed"'
+    return ""
 
 
 def _snapshot_day(key: str, day: Day, engagement: Engagement) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kpilib.book import Book
-from kpilib.engagement import Engagement, load
+from kpilib.engagement import Engagement, load, lookback_fault
 from kpilib.errors import DataError
 from kpilib.facts import checks, doubts, records
 from kpilib.sql import literal
@@ -52,7 +52,7 @@ def open_book(engagement: Engagement | str | Path, lookback_months: int | None =
     Raises
     ------
     KpiError
-        The look-back is not whole quarters, or the data are at fault.
+        The look-back is not whole quarters or too long, or the data are at fault.
     """
     engagement = engagement if isinstance(engagement, Engagement) else load(engagement)
     engagement = _looking_back(engagement, lookback_months)
@@ -89,8 +89,8 @@ def fingerprint(engagement: Engagement) -> str:
 def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
     if months is None or months == engagement.lookback_months:
         return engagement
-    if months <= 0 or months % 3:
-        raise DataError(f"A look-back of {months} months is not whole quarters.", "", "Use 3, 6, 9, 12, ...")
+    if fault := lookback_fault(months):
+        raise DataError(f"A look-back of {months} months is {fault}")
     return engagement.model_copy(update={"lookback_months": months})
 
 

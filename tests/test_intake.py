@@ -493,6 +493,8 @@ def test_every_problem_of_an_engagement_is_told_at_once(tmp_path):
     ("line", "message"),
     [
         ("lookback_months = 5", "5 months are not whole quarters"),
+        ("lookback_months = 2400", "lookback_months: 2400 months are more than 360. Use fewer"),
+        ("lookback_by_product = { x = 3000 }", "lookback_by_product.x: 3000 months are more than 360"),
         ("data_to = 2024-12-31", "data_from is after data_to"),
         ('segment_by = ["region"]', "no attribute of the accounts"),
         ("eligibility = [{ products = ['w'], where = { region = 'N' } }]", "'w' is not in the catalogue"),
@@ -503,6 +505,20 @@ def test_contradictions_are_refused(tmp_path, line, message):
     head = "\n".join(each for each in HEAD.splitlines() if not each.startswith(key)) + f"\n{line}\n"
     with pytest.raises((EngagementError, DataError), match=message):
         facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", head=head))
+
+
+@pytest.mark.parametrize(
+    ("months", "message"),
+    [
+        ("4.5", "'x': 4.5 months are not whole"),
+        ("6.5", "'x': 6.5 months"),
+        ("3000", "'x': 3000 months are more than 360"),
+    ],
+)
+def test_a_look_back_of_the_catalogue_is_held_to_the_same(tmp_path, months, message):
+    table = f'[catalogue]\nrows = [{{ product_id = "x", lookback_months = "{months}" }}]\n'
+    with pytest.raises(DataError, match=message):
+        facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=table))
 
 
 def test_hostile_names_are_text_and_nothing_else(tmp_path):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kpilib.engagement import Engagement
-from kpilib.errors import DataError, listed
+from kpilib.engagement import Engagement, lookback_fault
+from kpilib.errors import DataError, listed, refuse
 from kpilib.facts import checks
 from kpilib.facts.intake import columns_of
 from kpilib.facts.sources import PROVENANCE, Reading
@@ -75,7 +75,7 @@ def products(
     months = frame["product_id"].map(engagement.lookback_by_product).astype(object)
     months = months.where(months.notna(), frame["lookback_months"])
     months = months.where(months.notna(), engagement.lookback_months)
-    _refuse_part_quarters(frame["product_id"], months)
+    _refuse_lookbacks(frame["product_id"], months)
     frame["lookback_quarters"] = [int(each) // 3 for each in months]
     _known(db, frame["product_id"], engagement)
     return frame.drop(columns="lookback_months")
@@ -123,12 +123,11 @@ def _refuse_margins(db: DuckDBPyConnection) -> None:
         )
 
 
-def _refuse_part_quarters(products: pd.Series, months: pd.Series) -> None:
-    wrong = [
-        f"{name}: {value}" for name, value in zip(products, months, strict=True) if int(value) <= 0 or int(value) % 3
-    ]
-    if wrong:
-        raise DataError("A look-back is not whole quarters.", f"Found {listed(wrong)}.", "Use 3, 6, 9, 12, ...")
+def _refuse_lookbacks(products: pd.Series, months: pd.Series) -> None:
+    told = zip(products, map(float, months), map(lookback_fault, months), strict=True)
+    refuse(
+        [DataError(f"The look-back of {name!r}: {value:g} months are {fault}") for name, value, fault in told if fault]
+    )
 
 
 def _known(db: DuckDBPyConnection, products: pd.Series, engagement: Engagement) -> None:
