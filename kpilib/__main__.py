@@ -5,13 +5,16 @@ Exit codes: 0 fine; 1 the data or the engagement are at fault; 2 usage; 3 a faul
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from kpilib.book import Book
 
 SCHEMA = 1
+MACHINE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE}
 
 
 class Said(click.ParamType):
@@ -273,14 +277,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in MACHINE:
+            _tell_fault()
+        _silence()
+        click.echo(f"kpi: {_of_the_machine(error)}", err=True)
+        sys.exit(1)
     except Exception:
-        click.echo(traceback.format_exc(), err=True)
-        click.echo(
-            "kpi: this is a fault of the kit, not of your data. Report it with the lines above and "
-            "the output of 'kpi --version'.",
-            err=True,
-        )
-        sys.exit(3)
+        _tell_fault()
+
+
+def _tell_fault() -> NoReturn:
+    click.echo(traceback.format_exc(), err=True)
+    click.echo(
+        "kpi: this is a fault of the kit, not of your data. Report it with the lines above and "
+        "the output of 'kpi --version'.",
+        err=True,
+    )
+    sys.exit(3)
+
+
+def _of_the_machine(error: OSError) -> str:
+    """Say what the machine refuses, of which file, and what to do."""
+    where = f"{error.filename} cannot be read or written" if error.filename else "What is printed cannot be written"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    mend = "Make room there, or write elsewhere." if full else "Ask for the right to, or use another place."
+    return f"{where}. {error.strerror}. {mend}"
+
+
+def _silence() -> None:
+    """Leave what could not be printed: tried once more on leaving, it would end in a second error."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), sys.__stdout__.fileno())
 
 
 def measured(book: Book, quarter: str | None, by: str | None = None, against: str | None = None) -> dict[str, Any]:

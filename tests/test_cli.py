@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from clients import CATALOGUE, HEAD, SALES, engagement, sales
@@ -252,3 +253,14 @@ def test_measuring_a_kept_book_does_not_import_the_heavy_engines(tmp_path):
     told = subprocess.run(run, check=True, capture_output=True, text=True).stderr
     imported = {line.rsplit("|", 1)[-1].strip() for line in told.splitlines() if "|" in line}
     assert not imported & {"ibis", "matplotlib", "seaborn", "papermill", "nbconvert", "scipy.stats"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_device_is_told_once_and_without_a_traceback(tmp_path):
+    command = [sys.executable, "-m", "kpilib", "measure", str(sales(tmp_path, ROWS))]
+    with Path("/dev/full").open("w") as full:
+        left = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert left.returncode == 1
+    assert left.stderr.splitlines() == [
+        "kpi: What is printed cannot be written. No space left on device. Make room there, or write elsewhere."
+    ]
