@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from kpilib.errors import EngagementError, QuarterError, listed, near
+from kpilib.errors import MEND_RIGHT, EngagementError, QuarterError, listed, near
 from kpilib.files import files_of
 from kpilib.planned import Target, target_contradictions
 from kpilib.quarters import Calendar, Quarter
@@ -271,13 +271,15 @@ def load(path: str | Path) -> Engagement:
         With every unknown key, wrong type, missing file and contradiction at once.
     """
     file = Path(path)
-    file = file / "engagement.toml" if file.is_dir() else file
-    if not file.is_file():
-        raise EngagementError(file, ["no such file. Give the path of an engagement.toml or its folder"])
     try:
+        file = file / "engagement.toml" if file.is_dir() else file
+        if not file.is_file():
+            raise EngagementError(file, ["no such file. Give the path of an engagement.toml or its folder"])
         raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EngagementError(file, [f"it is not TOML in UTF-8: {error}"]) from error
+    except OSError as error:
+        raise EngagementError(file, [f"it cannot be read: {error.strerror}. {MEND_RIGHT}"]) from error
     engagement, problems = _validated({**raw, "path": file.resolve()})
     problems += _contradictions(engagement) if engagement else []
     if problems:

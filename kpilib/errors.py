@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+MEND_RIGHT = "Ask for the right to read it, or copy it to where you have it."
+
 
 class KpiError(ValueError):
     """The data, the engagement or a request is at fault; the message says how to mend it.

@@ -6,7 +6,7 @@ import glob
 from importlib.util import find_spec
 from pathlib import Path
 
-from kpilib.errors import near
+from kpilib.errors import MEND_RIGHT, near
 
 
 def files_of(path: str, folder: Path) -> list[Path]:
@@ -18,7 +18,10 @@ def files_of(path: str, folder: Path) -> list[Path]:
         if found is None or not found.submodule_search_locations:
             raise ValueError(f"the package {name!r} of {path!r} is not installed")
         folder = Path(next(iter(found.submodule_search_locations)))
-    files = [each for each in _matching(text, folder) if each.is_file()]
+    try:
+        files = [each for each in _matching(text, folder) if each.is_file()]
+    except OSError as error:
+        raise ValueError(f"{path!r} cannot be read: {error.strerror}. {MEND_RIGHT}") from error
     if not files:
         there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
         raise ValueError(f"no such file: {path!r}. {near(Path(text).name, there)}")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pandas as pd
 
 from kpilib.book import Book
 from kpilib.engagement import Engagement, load, lookback_fault
-from kpilib.errors import DataError
+from kpilib.errors import MEND_RIGHT, DataError, SourceError, listed
 from kpilib.facts import checks, doubts, records
 from kpilib.sql import literal
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from kpilib.facts.portfolio import Portfolio
 
 KEEP = 8
+SIZES, PARQUET = "sizes.json", b"PAR1"
 ENGINES = ("duckdb", "ibis-framework", "sqlglot", "pyarrow")
 COMPUTED_BY = (
     "quarters.py",
@@ -57,12 +62,15 @@ def open_book(engagement: Engagement | str | Path, lookback_months: int | None =
     engagement = engagement if isinstance(engagement, Engagement) else load(engagement)
     engagement = _looking_back(engagement, lookback_months)
     name = fingerprint(engagement)
-    for shelf in (engagement.folder / ".kpi", _cache()):
-        if (shelf / name / "quarters.parquet").is_file():
+    for shelf in _shelves(engagement.folder):
+        if _whole(shelf / name):
             return Book(engagement, shelf / name, base or engagement.counted)
-    shelf = _writable(engagement.folder / ".kpi") or _cache()
-    shelf.mkdir(parents=True, exist_ok=True)
-    _keep(engagement, shelf / name)
+    shelf = _writable(_shelves(engagement.folder))
+    try:
+        _keep(engagement, shelf / name)
+    except duckdb.IOException as error:
+        said = str(error).splitlines()[0]
+        raise DataError(f"What is computed of the data cannot be kept in {shelf}.", said, "Make room there.") from error
     _tidy(shelf)
     return Book(engagement, shelf / name, base or engagement.counted)
 
@@ -81,9 +89,16 @@ def fingerprint(engagement: Engagement) -> str:
     files = [file for pattern in COMPUTED_BY for file in sorted(library.glob(pattern))]
     files += [Path(path) for _, each in sorted(engagement.sources.items()) for path in each.path]
     for file in files:
-        with file.open("rb") as content:
-            digest.update(f"{file.name} {hashlib.file_digest(content, 'blake2b').hexdigest()};".encode())
+        digest.update(f"{file.name} {_hashed(file)};".encode())
     return digest.hexdigest()
+
+
+def _hashed(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "blake2b").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{file.name} cannot be read.", f"{error.strerror} ({file}).", MEND_RIGHT) from error
 
 
 def _looking_back(engagement: Engagement, months: int | None) -> Engagement:
@@ -129,14 +144,44 @@ def _keep(engagement: Engagement, folder: Path) -> None:
                 if facts.sales is not None:
                     lapsing.write(facts, building / "lapsing.parquet")
         _write_tables(facts, building)
-        try:
-            building.rename(folder)
-        except OSError:
-            if not (folder / "quarters.parquet").is_file():
-                raise
+        sizes = {each.name: each.stat().st_size for each in building.glob("*.parquet")}
+        (building / SIZES).write_text(json.dumps(sizes))
+        building.chmod(folder.parent.stat().st_mode & 0o777)  # a book may be read by whom its shelf is for
+        _put(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
         facts.db.close()
+
+
+def _put(building: Path, folder: Path) -> None:
+    """Put what was built in its place; a damaged book that stands there makes room for it."""
+    try:
+        building.rename(folder)
+    except OSError:
+        if _whole(folder):
+            return
+        damaged = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
+        folder.rename(damaged / folder.name)
+        shutil.rmtree(damaged, ignore_errors=True)
+        building.rename(folder)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether every table of a kept book is there as it was written, as far as its size and its ends can tell."""
+    try:
+        sizes = json.loads((folder / SIZES).read_bytes())
+        return all(_ends(folder / name) == (size, PARQUET, PARQUET) for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _ends(file: Path) -> tuple[int, bytes, bytes]:
+    """Give the size of a file, its first four bytes and its last."""
+    with file.open("rb") as content:
+        first = content.read(4)
+        size = content.seek(0, os.SEEK_END)
+        content.seek(max(0, size - 4))
+        return size, first, content.read(4)
 
 
 def _write_tables(facts: Portfolio, folder: Path) -> None:
@@ -241,21 +286,40 @@ def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=checks.LEDGER)
 
 
-def _writable(folder: Path) -> Path | None:
-    there = folder if folder.exists() else folder.parent
-    return folder if os.access(there, os.W_OK) else None
+def _shelves(folder: Path) -> list[Path]:
+    """Where books may be kept, best first: beside the engagement, in the user's cache, in a folder for a while.
 
-
-def _cache() -> Path:
+    The last is taken only where it is the user's own: what others can write there, they could have written.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("kpilib") / "books"
+    shelves = [folder / ".kpi", user_cache_path("kpilib") / "books"]
+    with suppress(OSError):
+        shelf = Path(tempfile.gettempdir()) / f"kpilib-{os.getuid()}"
+        seen = shelf.lstat() if shelf.exists() or shelf.is_symlink() else None
+        if seen is None or (stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.getuid() and not seen.st_mode & 0o022):
+            shelves.append(shelf)
+    return shelves
+
+
+def _writable(shelves: list[Path]) -> Path:
+    for shelf in shelves:
+        with suppress(OSError):
+            shelf.mkdir(mode=0o777 if shelf == shelves[0] else 0o700, parents=True, exist_ok=True)
+            if os.access(shelf, os.W_OK | os.X_OK):
+                return shelf
+    raise DataError(
+        "What is computed of the data can be kept nowhere.",
+        f"Tried {listed(shelves)}.",
+        "Make one of them a folder that you may write to, or set TMPDIR to such a folder.",
+    )
 
 
 def _tidy(shelf: Path) -> None:
     """Keep the newest few books; the files of one still being read stay open."""
-    books = sorted(
-        (each for each in shelf.iterdir() if not each.name.startswith(".")), key=lambda each: each.stat().st_mtime
-    )
-    for old in books[:-KEEP]:
-        shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):  # another may tidy at the same time
+        books = sorted(
+            (each for each in shelf.iterdir() if not each.name.startswith(".")), key=lambda each: each.stat().st_mtime
+        )
+        for old in books[:-KEEP]:
+            shutil.rmtree(old, ignore_errors=True)
