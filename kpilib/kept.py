@@ -69,7 +69,7 @@ def open_book(engagement: Engagement | str | Path, lookback_months: int | None =
     try:
         _keep(engagement, shelf / name)
     except duckdb.IOException as error:
-        said = str(error).splitlines()[0]
+        said = str(error).splitlines()[0].rstrip(".") + "."
         raise DataError(f"What is computed of the data cannot be kept in {shelf}.", said, "Make room there.") from error
     _tidy(shelf)
     return Book(engagement, shelf / name, base or engagement.counted)
