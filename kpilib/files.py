@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import glob
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,18 +16,25 @@ def files_of(path: str, folder: Path) -> list[Path]:
     text = path
     if path.startswith("package:"):
         name, _, text = path.removeprefix("package:").partition("/")
-        found = find_spec(name)
-        if found is None or not found.submodule_search_locations:
-            raise ValueError(f"the package {name!r} of {path!r} is not installed")
-        folder = Path(next(iter(found.submodule_search_locations)))
+        folder = _installed(name, path)
     try:
         files = [each for each in _matching(text, folder) if each.is_file()]
     except OSError as error:
-        raise ValueError(f"{path!r} cannot be read: {error.strerror}. {MEND_RIGHT}") from error
+        raise ValueError(f"{path!r} cannot be read: {error.strerror} ({error.filename}). {MEND_RIGHT}") from error
     if not files:
         there = [each.name for each in (folder / text).parent.glob("*")] or ["an empty or missing folder"]
         raise ValueError(f"no such file: {path!r}. {near(Path(text).name, there)}")
     return files
+
+
+def _installed(name: str, path: str) -> Path:
+    try:
+        found = find_spec(name)
+    except ImportError:  # of a package inside one that is not there
+        found = None
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(f"the package {name!r} of {path!r} is not installed")
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def _matching(text: str, folder: Path) -> list[Path]:
@@ -38,4 +47,13 @@ def _matching(text: str, folder: Path) -> list[Path]:
         there /= rest.pop(0)
     if not rest:
         return [there]
-    return [there / each for each in sorted(glob.glob(str(Path(*rest)), root_dir=there, recursive=True))]  # noqa: PTH207
+    for folder in [there, *(each for n in range(1, len(rest)) for each in _globbed(rest[:n], there) if each.is_dir())]:
+        if (
+            not os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()
+        ):  # glob would pass it by: files would be missing
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    return _globbed(rest, there)
+
+
+def _globbed(pattern: list[str], folder: Path) -> list[Path]:
+    return [folder / each for each in sorted(glob.glob(str(Path(*pattern)), root_dir=folder, recursive=True))]  # noqa: PTH207

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pandas as pd
 import pytest
 from clients import CATALOGUE, HEAD, HEADER, SALES, engagement, sales
@@ -71,6 +74,24 @@ def test_a_pattern_below_a_folder_with_signs_stays_a_pattern(tmp_path):
     assert accounts(engagement(tmp_path, relative)) == accounts(engagement(tmp_path, absolute)) == ["A", "B", "C"]
     with pytest.raises(EngagementError, match=r"no such file: 'in \[1\]/s_3.csv'"):
         book(engagement(tmp_path, relative.replace("s_*", "s_3")))
+
+
+def test_a_folder_of_a_pattern_that_may_not_be_read_is_named_not_passed_by(tmp_path, monkeypatch):
+    for place in ("open", "shut"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "s.csv").write_text(HEADER + OWN)
+    path = engagement(tmp_path, HEAD + SALES.format(options="").replace("lines.csv", "*/s.csv") + CATALOGUE)
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda file, mode: not str(file).endswith("shut") and may(file, mode))
+    with pytest.raises(EngagementError, match=r"'\*/s.csv' cannot be read: Permission denied \(.*shut\). Ask for"):
+        book(path)
+
+
+@pytest.mark.parametrize("name", ["nope", "nope.inside", "csv.inside", ".."])
+def test_a_package_that_is_not_installed_is_named(tmp_path, name):
+    text = HEAD + SALES.format(options="").replace("lines.csv", f"package:{name}/s.csv") + CATALOGUE
+    with pytest.raises(EngagementError, match=f"the package '{re.escape(name)}' of 'package:.*' is not installed"):
+        book(engagement(tmp_path, text))
 
 
 def test_only_folders_below_an_engagement_are_columns(tmp_path):
