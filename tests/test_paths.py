@@ -100,9 +100,17 @@ def test_only_folders_below_an_engagement_are_columns(tmp_path):
     with book(path).connect() as db:
         found = db.execute("select distinct account_id from positions order by all").fetchall()
         assert found == [("A",), ("B",)]
-    below = tmp_path / "below"
-    path = engagement(below, HEAD + SALES.format(options="").replace("lines.csv", "product_id=*/s.parquet") + CATALOGUE)
-    for product in ("x", "y"):
-        (below / f"product_id={product}").mkdir()
-        frame(OWN).drop(columns="product_id").to_parquet(below / f"product_id={product}" / "s.parquet")
-    assert accounts(path) == ["A", "B"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_folders_below_an_engagement_stay_columns(tmp_path, kind):
+    named = SALES.format(options="").replace("lines.csv", f"product_id=*/s.{kind}")
+    path = engagement(tmp_path, HEAD + named + CATALOGUE)
+    for product, account in (("x", "A"), ("y", "B")):
+        (tmp_path / f"product_id={product}").mkdir()
+        rows = frame(f"{account},?,2025-04-05,1,10.5\n").drop(columns="product_id")
+        file = tmp_path / f"product_id={product}" / f"s.{kind}"
+        rows.to_parquet(file) if kind == "parquet" else rows.to_csv(file, index=False)
+    with book(path).connect() as db:
+        found = db.execute("select account_id, product_id from holdings order by all").fetchall()
+    assert found == [("A", "x"), ("B", "y")]

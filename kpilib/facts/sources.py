@@ -266,8 +266,7 @@ def _files(db: DuckDBPyConnection, name: str, source: Source, engagement: Engage
 
 def _parquet(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str:
     files = list(map(file_at, source.path))
-    # names of folders (year=2024) are columns on the way from the engagement to a file, never those it lies in itself
-    hive = f"hive_partitioning = {any('=' in part for each in source.path for part in _below(each, folder))}"
+    hive = _hive(source, folder)
     try:
         columns = [
             [row[0] for row in db.execute(f"describe from read_parquet({each}, {hive})").fetchall()] for each in files
@@ -346,7 +345,7 @@ def _csv(db: DuckDBPyConnection, name: str, source: Source, folder: Path) -> str
                     f"{start} select *, {literal(_relative(path, folder))} as _file, row_number() over () as _record "
                     f"from read_csv({file_at(file)}, auto_detect = false, header = true, columns = {shape}, "
                     f"delim = '{separator}', quote = '\"', escape = '\"', skip = {source.header_row - 1}, "
-                    "hive_partitioning = false, max_line_size = 16000000)"
+                    f"{_hive(source, folder)}, max_line_size = 16000000)"
                 )
             except duckdb.Error as error:
                 told = [line.strip().rstrip(".") for line in str(error).splitlines()[:4] if line.strip()]
@@ -405,9 +404,10 @@ def _same_columns(name: str, paths: tuple[str, ...], headers: list[list[str]]) -
             )
 
 
-def _below(path: str, folder: Path) -> tuple[str, ...]:
-    """Name the folders between an engagement and one of its files."""
-    return Path(os.path.relpath(path, folder)).parts[:-1]
+def _hive(source: Source, folder: Path) -> str:
+    """Make a column of a folder ``year=2024`` between the engagement and its files, never of one it lies in itself."""
+    between = [Path(os.path.relpath(each, folder)).parts[:-1] for each in source.path]
+    return f"hive_partitioning = {any('=' in part for parts in between for part in parts)}"
 
 
 def _relative(path: str, folder: Path) -> str:
