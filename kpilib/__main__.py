@@ -283,12 +283,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _silence()
         click.echo(f"kpi: {_of_the_machine(error)}", err=True)
         sys.exit(1)
-    except Exception:
-        _tell_fault()
+    except Exception as error:
+        _tell_fault(engine=type(error).__module__.endswith("duckdb"))
 
 
-def _tell_fault() -> NoReturn:
+def _tell_fault(engine: bool = False) -> NoReturn:
     click.echo(traceback.format_exc(), err=True)
+    if engine:
+        click.echo("kpi: delete the folder .kpi beside the engagement first: a kept table may be damaged.", err=True)
     click.echo(
         "kpi: this is a fault of the kit, not of your data. Report it with the lines above and "
         "the output of 'kpi --version'.",

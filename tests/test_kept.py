@@ -112,3 +112,14 @@ def test_what_the_machine_refuses_is_no_fault_of_the_kit(tmp_path, capsys, monke
     assert left.value.code == 1
     told = capsys.readouterr().err
     assert told == "kpi: What is printed cannot be written. No space left. Make room there, or write elsewhere.\n"
+
+
+def test_where_a_table_is_damaged_within_the_folder_to_delete_is_named(tmp_path, capsys):
+    path = sales(tmp_path, ROWS)
+    file = kept.open_book(path).folder / "positions.parquet"
+    data = bytearray(file.read_bytes())
+    data[4:-8] = b"j" * (len(data) - 12)
+    file.write_bytes(data)
+    with pytest.raises(SystemExit):
+        command.main(["measure", str(path)])
+    assert "kpi: delete the folder .kpi beside the engagement first" in capsys.readouterr().err
