@@ -79,7 +79,7 @@ class Book:
         """Read a small kept table whole; decimals stay decimals, days stay days."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.folder / f"{name}.parquet").to_pandas(date_as_object=True)
+        return pq.read_table(self.folder / f"{name}.parquet", partitioning=None).to_pandas(date_as_object=True)
 
     @cached_property
     def quarters(self) -> pd.DataFrame:

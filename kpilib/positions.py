@@ -95,7 +95,7 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     """
     words, names = Words(portfolio.products), list(portfolio.products["product_id"])
     offered = _quarters(portfolio, words).set_index("quarter").loc[quarter]
-    rows = portfolio.con.read_parquet(path)
+    rows = portfolio.con.read_parquet(path, hive_partitioning=False)
     rows = rows.filter(rows.quarter == quarter)
     found = {}
     for rule, there in (("not_on_offer", False), ("outside_eligibility", True)):
@@ -118,7 +118,7 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
 def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
     """Name the products that are possible for no account in any quarter."""
     words = Words(portfolio.products)
-    rows = portfolio.con.read_parquet(path)
+    rows = portfolio.con.read_parquet(path, hive_partitioning=False)
     found = rows.aggregate(**{f"some_{n}": rows[f"possible_{n}"].bit_or() for n in words}).to_pyarrow().to_pylist()[0]
     return [
         name for place, name in enumerate(portfolio.products["product_id"])
@@ -309,7 +309,7 @@ def _lines(bench: _Bench) -> ir.Table:
     numbered = ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
     # read three times at once: packing them would cost more than it saves
     file = bench.copy(numbered, bench.scratch, "compression uncompressed")
-    bench.run(f"create temp view positions_lines as from read_parquet({file})")
+    bench.run(f"create temp view positions_lines as from read_parquet({file}, hive_partitioning = false)")
     return ibis.table(numbered.schema(), name="positions_lines")
 
 

@@ -45,6 +45,14 @@ def test_a_folder_s_name_is_never_a_pattern(tmp_path, name, sibling, kind):
     assert degree.of(book(own), "2025Q2").n == 2
 
 
+@pytest.mark.parametrize("name", ["revenue=7", "quarter=1", "number=0", "place=0", "account_id=Z"])
+def test_a_folder_that_reads_like_a_column_changes_no_figure(tmp_path, name):
+    found = book(client(tmp_path / name, OWN, "csv"))
+    assert degree.of(found, "2025Q2").n == 2
+    with found.connect() as db:
+        assert float(db.execute("select sum(revenue_quarter) from positions").fetchone()[0]) == 13.5
+
+
 def test_kept_positions_of_a_sibling_are_never_read(tmp_path):
     """The same data in both folders have the same fingerprint; what is kept need not be the same any more."""
     own, other = (sales(tmp_path / name, OWN) for name in ("Client [1]", "Client 1"))

@@ -178,7 +178,7 @@ def fill_in(book: Book, quarter: str, files: Sequence[Path], afresh: bool = Fals
     calls = mine.rows[mine.rows["arm"] == LISTED][["call", "account_id", "product_id"]].reset_index(drop=True)
     asked, before = ["call", *workbook.ASKED], mine.folder / FILLED
     empty = calls.iloc[:0].reindex(columns=asked)
-    known = pd.read_parquet(before) if before.is_file() else empty
+    known = pd.read_parquet(before, partitioning=None) if before.is_file() else empty
     told, noticed = [] if afresh else [known], []
     for file in files:
         filled, found = workbook.read(file, calls, whole=False)
@@ -261,8 +261,8 @@ def _files(calls: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _read(folder: Path) -> Issued:
     stated = json.loads((folder / STATED).read_text(encoding="utf-8"))
-    rows = pd.read_parquet(folder / REGISTER)
+    rows = pd.read_parquet(folder / REGISTER, partitioning=None)
     if (folder / FILLED).is_file():
-        rows = rows.merge(pd.read_parquet(folder / FILLED), on="call", how="left")
+        rows = rows.merge(pd.read_parquet(folder / FILLED, partitioning=None), on="call", how="left")
         rows["status"] = rows["status"].mask(rows["status"].isna() & (rows["arm"] == LISTED), workbook.STATUS[0])
     return Issued(stated["quarter"], folder, stated, rows)

@@ -280,7 +280,7 @@ class _Others:
 
 
 def _accounts(file: str) -> pd.DataFrame:
-    read = pq.read_table(file).to_pandas(date_as_object=True).astype(object).set_index("account_id")
+    read = pq.read_table(file, partitioning=None).to_pandas(date_as_object=True).astype(object).set_index("account_id")
     return read.where(read.notna(), None)
 
 
@@ -298,7 +298,9 @@ def _days(then: Inputs, now: Inputs) -> Iterator[str]:
 
 def _remapped(then: Table | None, now: Table | None) -> pd.DataFrame:
     """List the rows of a mapping that are gone (left_only) or new (right_only)."""
-    before, after = (None if each is None else pd.read_parquet(each.file).astype(str) for each in (then, now))
+    before, after = (
+        None if each is None else pd.read_parquet(each.file, partitioning=None).astype(str) for each in (then, now)
+    )
     if before is None and after is None:
         return pd.DataFrame({"item_id": [], "product_id": [], "_merge": []}, dtype=object)
     before, after = (after if before is None else before), (before if after is None else after)
@@ -322,7 +324,10 @@ def _lines_of(items: set[str], used: Inputs) -> int:
     """Count the lines of evidence that speak of some items."""
     if not items:
         return 0
-    sold = (pq.read_table(each.file, columns=["product_id"])["product_id"].to_pandas() for each in used.evidence)
+    sold = (
+        pq.read_table(each.file, partitioning=None, columns=["product_id"])["product_id"].to_pandas()
+        for each in used.evidence
+    )
     return sum(int(each.isin(items).sum()) for each in sold)
 
 
@@ -397,7 +402,7 @@ def _lookbacks(then: Inputs, now: Inputs) -> dict[str, int]:
 
 def _offered(products: Table | tuple[str, ...] | str) -> dict[str, tuple[Any, Any]]:
     if isinstance(products, Table):
-        rows = pq.read_table(products.file).to_pandas(date_as_object=True)
+        rows = pq.read_table(products.file, partitioning=None).to_pandas(date_as_object=True)
         days = [[None if pd.isna(day) else day for day in rows[name]] for name in ("launched", "retired")]
         return dict(zip(rows["product_id"], zip(*days, strict=True), strict=True))
     return {} if products == AS_SOLD else dict.fromkeys(products, (None, None))
@@ -416,14 +421,14 @@ def _sheet(inputs: Inputs) -> Any:
     if inputs.sheet is None:
         return None
     told = {key: each for key, each in inputs.sheet.items() if key not in ("file", "read_from")}
-    return told, pd.read_parquet(inputs.sheet["file"]).astype(str).to_dict("records")
+    return told, pd.read_parquet(inputs.sheet["file"], partitioning=None).astype(str).to_dict("records")
 
 
 def _sheet_of_both(then: Inputs, now: Inputs, file: Path) -> dict[str, Any] | None:
     """Lend the eligibility sheet of then the rows of values that accounts have had only since."""
     if then.sheet is None or now.sheet is None or then.sheet["attribute"] != now.sheet["attribute"]:
         return then.sheet
-    old, new = (pd.read_parquet(each.sheet["file"]).astype(object) for each in (then, now))
+    old, new = (pd.read_parquet(each.sheet["file"], partitioning=None).astype(object) for each in (then, now))
     first = then.sheet["columns"].get("segment", then.sheet["attribute"])
     if first not in old or first not in new:
         return then.sheet
