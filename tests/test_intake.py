@@ -656,7 +656,7 @@ def test_a_delivery_that_came_twice_is_refused_until_its_fate_is_declared(tmp_pa
     one, two = (HEADER + "".join(f"{who},x,2025-0{month}-05,1,10\n" for who in "AB") for month in (1, 2))
     files = {"jan_lines_csv": one, "jan_copy_lines_csv": one, "feb_lines_csv": two}
     with pytest.raises(
-        DataError, match=r"evidence\[1\].*twice.*'jan_lines.csv: its 2 lines stand in jan_copy_lines.csv too'; 33"
+        DataError, match=r"evidence\[1\].*twice.*'jan_copy_lines.csv: its 2 lines stand in jan_lines.csv too'; 33"
     ):
         facts(engagement(tmp_path / "none", COPIED + CATALOGUE, **files))
     for said, revenue in (("set aside", 40), ("keep", 60)):
@@ -669,6 +669,33 @@ def test_a_delivery_that_came_twice_is_refused_until_its_fate_is_declared(tmp_pa
     found = ledger_text(book(engagement(tmp_path / "part", COPIED + CATALOGUE, **files)))
     assert "25.0% of the revenue of sales: lines [1] stands in lines that repeat an earlier one (2)" in found
     assert 'duplicates = "set aside"' in found
+
+
+def test_a_copied_file_is_told_with_the_file_that_holds_all_of_it(tmp_path):
+    """Lines that a third file has too neither name that file nor count the pair twice."""
+    one, two = (HEADER + "".join(f"{who},x,2025-0{month}-05,1,10\n" for who in "ABCD") for month in (1, 2))
+    one += "A,x,2025-02-05,1,10\nB,x,2025-02-05,1,10\n"
+    files = {"a_lines_csv": one, "b_lines_csv": two, "b_lines (1)_lines_csv": two}
+    named = r"Found 'b_lines \(1\)_lines.csv: its 4 lines stand in b_lines.csv too'; 28\.6% of the lines"
+    with pytest.raises(DataError, match=named):
+        facts(engagement(tmp_path / "copy", COPIED + CATALOGUE, **files))
+    files["b_lines (2)_lines_csv"] = two
+    both = rf"{named.split(';')[0]}, 'b_lines \(2\)_lines.csv: its 4 lines stand in b_lines.csv too'; 44\.4%"
+    with pytest.raises(DataError, match=both):
+        facts(engagement(tmp_path / "two", COPIED + CATALOGUE, **files))
+
+
+def test_months_beside_their_quarter_are_the_copies_and_a_file_split_over_others_is_told_so(tmp_path):
+    months = [[f"{who},x,2025-0{month}-05,1,10\n" for who in "ABCD"] for month in (1, 2)]
+    files = {f"m{n}_lines_csv": HEADER + "".join(each) for n, each in enumerate(months, 1)}
+    whole = files | {"year_lines_csv": HEADER + "".join(sum(months, []))}
+    told = "Found 'm1_lines.csv: its 4 lines stand in year_lines.csv too', 'm2_lines.csv: its 4 .* too'; 50.0%"
+    with pytest.raises(DataError, match=told):
+        facts(engagement(tmp_path / "whole", COPIED + CATALOGUE, **whole))
+    split = files | {"part_lines_csv": HEADER + "".join(months[0][:3] + months[1][:2])}
+    told = "Found 'part_lines.csv: its 5 lines stand in other files too, 3 of them in m1_lines.csv'; 38.5%"
+    with pytest.raises(DataError, match=told):
+        facts(engagement(tmp_path / "split", COPIED + CATALOGUE, **split))
 
 
 def test_what_snapshots_leave_open_is_told(tmp_path):

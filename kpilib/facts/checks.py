@@ -173,8 +173,8 @@ def twins(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: int, 
     view
         Has ``_file``, ``_record`` and ``_kit_line``, which no two lines share.
     name
-        Of the table that is made: ``_file`` and ``_kit_line``; ``again``, whether an earlier line is the same;
-        ``first_file``, ``last_file`` of those that are.
+        Of the table that is made: ``_file`` and ``_kit_line``; ``h``, a hash of the columns; ``again``, whether an
+        earlier line is the same; ``elsewhere``, whether a line of another file is.
     """
     same, table, lines = ", ".join(map(quoted, columns)), quoted(name), quoted(view)
     passes = min(8, 1 + rows // HASHED_AT_ONCE)
@@ -185,8 +185,8 @@ def twins(db: DuckDBPyConnection, view: str, columns: Sequence[str], rows: int, 
     if db.execute("select count(*) from candidates").fetchone() == (0,):
         return False
     db.execute(
-        f"create temp table {table} as select _file, _kit_line, "
-        "min(_file) over alike as first_file, max(_file) over alike as last_file, "
+        f"create temp table {table} as select _file, _kit_line, hash({same}) as h, "
+        "min(_file) over alike <> max(_file) over alike as elsewhere, "
         "row_number() over (alike order by _file, _record, _kit_line) > 1 as again "
         f"from {lines} where hash({same}) in (from candidates) "
         f"window alike as (partition by {same}) qualify count(*) over alike > 1"
@@ -208,24 +208,34 @@ def refuse_copied_files(db: DuckDBPyConnection, view: str, name: str, key: str) 
         With the files and their lines. Files of a single line may repeat by chance.
     """
     found = db.execute(
-        f"with files as (select _file, count(*) as lines from {quoted(view)} group by 1), elsewhere as ("
-        "select _file, count(*) as lines, min(if(first_file = _file, last_file, first_file)) as other "
-        f"from {quoted(name)} where first_file <> _file or last_file <> _file group by 1) "
-        "select _file, lines, other, (select sum(lines) from files) "
-        "from files join elsewhere using (_file, lines) where lines > 1 order by 1"
+        f"with files as (select _file, count(*) as lines from {quoted(view)} group by 1), "
+        f"within as (select _file, count(*) as lines from {quoted(name)} where elsewhere group by 1), "
+        f"here as (select _file, h, count(*) as lines from {quoted(name)} where elsewhere group by all), "
+        "shared as (select a._file, b._file as other, sum(a.lines) as held from here a semi join "
+        "(from files join within using (_file, lines) where lines > 1) whole using (_file) "
+        "join here b on a.h = b.h and a._file <> b._file group by all) "
+        "select _file, lines, other, held, (select sum(lines) from files) from shared join files using (_file) "
+        "qualify row_number() over (partition by _file order by held desc, length(other), other) = 1 "
+        "order by lines, length(_file) desc, _file desc"
     ).fetchall()
-    copies: dict[str, tuple[int, str]] = {}
-    for file, lines, other, _ in sorted(found, key=lambda row: (row[1], row[0]), reverse=True):
-        if copies.get(other, (0, ""))[1] != file:  # of two files that are the same, one is the copy
-            copies[file] = lines, other
+    copies: dict[str, tuple[int, str, int]] = {}
+    for file, lines, other, held, _ in found:  # of two that share all, the copy has fewer lines or the longer name
+        if copies.get(other, (0, "", 0))[1] != file:
+            copies[file] = lines, other, held
     if copies:
-        again = sum(lines for lines, _ in copies.values())
-        named = [f"{file}: its {lines:,} lines stand in {other} too" for file, (lines, other) in sorted(copies.items())]
+        again = sum(lines for lines, *_ in copies.values())
+        named = [f"{file}: {_stands_in(*each)}" for file, each in sorted(copies.items())]
         raise DataError(
             f"{key}: the same delivery stands twice and would count twice.",
             f"Found {listed(named, most=5)}; {again / found[0][-1]:.1%} of the lines.",
             f'Take the copy out of the folder, or say in {key} duplicates = "set aside" (count once) or "keep".',
         )
+
+
+def _stands_in(lines: int, other: str, held: int) -> str:
+    if held == lines:
+        return f"its {lines:,} lines stand in {other} too"
+    return f"its {lines:,} lines stand in other files too, {held:,} of them in {other}"
 
 
 def entry(label: str, rule: str, hits: int, examples: Sequence[str], todo: str = "") -> dict[str, object]:
