@@ -652,6 +652,23 @@ def test_few_ids_in_two_spellings_are_told_and_many_refused(tmp_path):
         facts(with_accounts(tmp_path / "many", rows, many))
 
 
+@pytest.mark.parametrize(
+    ("seen", "given", "same"),
+    [
+        *[("0012", "12", True), ("12.0", "12", True), ("c 12", "C-12", True), ("1-234", "1234", True)],
+        *[("1.2.30", "01.2.30", True), ("1,12", "1.12", True)],
+        *[("1.12", "11.2", False), ("1.12", "112", False), ("1-12", "11-2", False), ("1,000", "1", False)],
+    ],
+)
+def test_a_point_between_digits_is_part_of_an_id(tmp_path, seen, given, same):
+    """One pair among few accounts is told, never refused; 1.12 and 11.2 are no pair."""
+    rows = "".join(f'"{each}",x,2025-01-05,1,1\n' for each in ("A", "B", seen))
+    found = facts(with_accounts(tmp_path, rows, f'account_id\nA\nB\n"{given}"\n')).ledger.set_index("rule")
+    assert ("two_spellings" in found.index) == same
+    if same:
+        assert found.loc["two_spellings", "examples"] == f"{seen} in the facts, {given} on file"
+
+
 def test_a_delivery_that_came_twice_is_refused_until_its_fate_is_declared(tmp_path):
     one, two = (HEADER + "".join(f"{who},x,2025-0{month}-05,1,10\n" for who in "AB") for month in (1, 2))
     files = {"jan_lines_csv": one, "jan_copy_lines_csv": one, "feb_lines_csv": two}
@@ -688,7 +705,7 @@ def test_a_copied_file_is_told_with_the_file_that_holds_all_of_it(tmp_path):
 def test_months_beside_their_quarter_are_the_copies_and_a_file_split_over_others_is_told_so(tmp_path):
     months = [[f"{who},x,2025-0{month}-05,1,10\n" for who in "ABCD"] for month in (1, 2)]
     files = {f"m{n}_lines_csv": HEADER + "".join(each) for n, each in enumerate(months, 1)}
-    whole = files | {"year_lines_csv": HEADER + "".join(sum(months, []))}
+    whole = files | {"year_lines_csv": HEADER + "".join(months[0] + months[1])}
     told = "Found 'm1_lines.csv: its 4 lines stand in year_lines.csv too', 'm2_lines.csv: its 4 .* too'; 50.0%"
     with pytest.raises(DataError, match=told):
         facts(engagement(tmp_path / "whole", COPIED + CATALOGUE, **whole))
