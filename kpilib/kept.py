@@ -260,7 +260,8 @@ def _set_aside(facts: Portfolio, path: Path) -> None:
 
     parts = [
         f"select {literal(label)} as table, {checks.owner(rules)} as rule, _file as file, "
-        "_record as record, account_id, item_id as product, day_text as date, amount_text as amount "
+        "_record as record, account_id, item_id as product, day_text as date, amount_text as amount, "
+        f"{rules.also_unread} as also_unread "
         f'from "judged {name}"'
         for name, label, rules in judged_tables(facts.engagement)
     ]

@@ -168,7 +168,7 @@ def test_check_reconciles_and_lists_what_was_set_aside(tmp_path, capsys):
     assert "37 rows = 36 used + 1 set aside; revenue 361.00 = 360.00 + 1.00" in text
     assert "1 unknown_product" in text
     assert (
-        (tmp_path / "aside.csv").read_text().splitlines()[1].endswith("unknown_product,lines.csv,37,A,?,2025-01-01,1")
+        (tmp_path / "aside.csv").read_text().splitlines()[1].endswith("unknown_product,lines.csv,37,A,?,2025-01-01,1,")
     )
 
 

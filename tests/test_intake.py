@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -639,6 +640,37 @@ def test_some_accounts_on_file_are_enough_and_the_others_are_told(tmp_path):
     rows = "".join(f"H{n},x,2025-{1 + n % 12:02d}-05,1,1\n" for n in range(1, 31))
     found = book(with_accounts(tmp_path, rows, "account_id,region\n" + "".join(f"H{n},Nord\n" for n in range(1, 11))))
     assert "66.7% of the revenue of sales: lines [1] is of customers not in the accounts table" in ledger_text(found)
+
+
+def test_an_unreadable_quantity_or_end_is_shown_and_listed(tmp_path):
+    path = sales(tmp_path / "lines", "A,x,2025-01-05,two,10\nA,x,2025-01-06,1,ten\nA,x,2025-01-07,1,1\n")
+    found = facts(path).ledger.set_index("rule")
+    assert [each.split(": ")[1] for each in found.loc["unreadable_amount", "examples"].splitlines()] == [
+        "A, x, 2025-01-05, 10, quantity two",
+        "A, x, 2025-01-06, ten",
+    ]
+    assert list(book(path).table("set_aside")["also_unread"].fillna("")) == ["quantity two", ""]
+    text = """[catalogue]
+products = ["x"]
+[[evidence]]
+kind = "subscriptions"
+rows = [{ account_id = "A", product_id = "x", start = 2025-03-01, end = "31.02.2025" }]
+"""
+    found = facts(engagement(tmp_path / "spans", HEAD + text)).ledger.set_index("rule")
+    assert found.loc["unreadable_date", "examples"].endswith("A, x, 2025-03-01, (blank), ends 31.02.2025")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("", "Declare decimal and thousands in the source; mend what is no number."),
+        ('decimal = ","', r"decimal is ',': correct .* mend what is no number. Declare thousands too where"),
+        ('decimal = ","\nthousands = "."', r"decimal is ',' and thousands is '\.': correct .* no number\.$"),
+    ],
+)
+def test_the_remedy_for_amounts_knows_what_is_declared(tmp_path, options, told):
+    found = facts(sales(tmp_path, "A,x,2025-01-05,1,ten\n", options)).ledger.set_index("rule")
+    assert re.match(told, found.loc["unreadable_amount", "todo"])
 
 
 def test_few_ids_in_two_spellings_are_told_and_many_refused(tmp_path):

@@ -48,7 +48,7 @@ SAYS = {
 }
 TODO = {
     "unreadable_date": "Declare date_format (a list, if the client mixes several) in the source.",
-    "unreadable_amount": "Declare decimal and thousands in the source.",
+    "unreadable_amount": "Declare decimal and thousands in the source; mend what is no number.",
     "unknown_product": "Add them to the mapping, the catalogue, or catalogue.outside.",
     "outside_calendar": "Widen data_from and data_to if these days are delivered whole.",
     "unknown_account": "Complete the accounts table, or set accounts.complete = false.",
@@ -69,9 +69,6 @@ KEPT_TODO = {
 LEDGER = ("table", "rule", "action", "rows", "hits", "also_set_aside", "revenue", "says", "todo", "examples")
 HASHED_AT_ONCE = 3_000_000
 EXAMPLES = 5  # of what broke a rule, that the ledger names
-EXAMPLE = (
-    "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, 'day': day_text, 'amount': amount_text}"
-)
 AT_FAULT = {"ends_before_start": "concat(coalesce(day_text, day::varchar), ', ends ', stop)"}
 TOTALS = (
     "table",
@@ -90,17 +87,26 @@ TOTALS = (
 class Rules:
     """SQL conditions by rule name: those that set a row aside, in order, and those that flag it.
 
-    ``todo`` has remedies that fit this table better than the rule's own.
+    ``todo`` has remedies that fit this table better than the rule's own. ``also_unread`` is SQL of what else the client
+    wrote that cannot be read, beside the day and the amount that every table shows.
     """
 
     set_aside: dict[str, str]
     flags: dict[str, str]
     todo: dict[str, str] = field(default_factory=dict)
+    also_unread: str = "null::varchar"
 
     @classmethod
-    def of(cls, set_aside: dict[str, str], flags: dict[str, str], todo: dict[str, str] | None = None) -> Rules:
+    def of(
+        cls,
+        set_aside: dict[str, str],
+        flags: dict[str, str],
+        todo: dict[str, str] | None = None,
+        also_unread: str = "null::varchar",
+    ) -> Rules:
         """Leave out rules that do not apply: those whose condition is empty."""
-        return cls(*({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags)), todo or {})
+        kept = ({name: sql for name, sql in each.items() if sql} for each in (set_aside, flags))
+        return cls(*kept, todo or {}, also_unread)
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def judge(db: DuckDBPyConnection, label: str, view: str, rules: Rules) -> Judged
     # rows through Python keep decimals; DuckDB's own pandas frames turn them into doubles
     scanned = pd.DataFrame(cursor.fetchall(), columns=names, dtype=object)
     broken = tuple(name for name in conditions if scanned[name].sum())
-    examples = _examples(db, view, {name: conditions[name] for name in broken})
+    examples = _examples(db, view, {name: conditions[name] for name in broken}, rules)
     rows = [{**_entry(label, rules, scanned, name), "examples": examples[name]} for name in broken]
     return Judged(pd.DataFrame(rows, columns=LEDGER), _totals(label, scanned), broken)
 
@@ -295,25 +301,30 @@ def _entry(label: str, rules: Rules, scanned: pd.DataFrame, rule: str) -> dict[s
     }
 
 
-def _example(rule: str) -> str:
+def _example(rule: str, rules: Rules) -> str:
     """SQL of what the client wrote; where the day alone does not show the fault, with what does."""
-    return EXAMPLE.replace("day_text", AT_FAULT.get(rule, "day_text"))
+    day = AT_FAULT.get(rule, "day_text")
+    return (
+        "{'file': _file, 'record': _record, 'account': account_id, 'item': item_id, "
+        f"'day': {day}, 'amount': amount_text, 'also_unread': {rules.also_unread}}}"
+    )
 
 
-def _examples(db: DuckDBPyConnection, view: str, conditions: dict[str, str]) -> dict[str, str]:
+def _examples(db: DuckDBPyConnection, view: str, conditions: dict[str, str], rules: Rules) -> dict[str, str]:
     """Word the first few rows that broke each rule. File and record come first, so they order.
 
     What the client wrote is text: to read it of every row would cost more than all counting.
     """
     if not conditions:
         return {}
-    first = ", ".join(f"min({_example(name)}, {EXAMPLES}) filter ({sql})" for name, sql in conditions.items())
+    first = ", ".join(f"min({_example(name, rules)}, {EXAMPLES}) filter ({sql})" for name, sql in conditions.items())
     some = " or ".join(f"({sql})" for sql in conditions.values())
     lists = db.execute(f"select {first} from {quoted(view)} where {some}").fetchone() or ()
     return {
         name: "\n".join(
-            f"{file}, record {record}: " + ", ".join("(blank)" if each is None else str(each) for each in rest)
-            for file, record, *rest in (row.values() for row in rows)
+            f"{file}, record {record}: "
+            + ", ".join(["(blank)" if each is None else str(each) for each in rest] + ([also] if also else []))
+            for file, record, *rest, also in (row.values() for row in rows)
         )
         for name, rows in zip(conditions, lists, strict=True)
     }

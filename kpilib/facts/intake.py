@@ -1,7 +1,8 @@
 """The client's tables in the kit's own columns, before any rule has judged them.
 
 Every evidence view has ``account_id, item_id, product_id, day, stop, quantity, revenue``, what the client wrote
-(``day_text``, ``amount_text``), whether that was unreadable (``bad_stop``, ``bad_amount``) and provenance.
+(``day_text``, ``amount_text``; ``also_unread``, an end or a quantity that cannot be read), whether that was unreadable
+(``bad_stop``, ``bad_amount``) and provenance.
 """
 
 from __future__ import annotations
@@ -219,6 +220,7 @@ def _plain(declared: Evidence, columns: Columns) -> str:
     if declared.life_months:
         stop = f"least({stop}, cast({day} + interval {declared.life_months} month as date))"
     amounts = {each: columns.optional("amount", each) for each in ("quantity", "revenue")}
+    also = {"end": ("ends", bad_stop), "quantity": ("quantity", columns.unread("quantity", amounts["quantity"]))}
     bad = [columns.unread(*each) for each in amounts.items()]
     if declared.kind in ("sales", "revenue"):
         columns.raw("revenue")
@@ -229,8 +231,19 @@ def _plain(declared: Evidence, columns: Columns) -> str:
         f"{amounts['quantity']} as quantity, {amounts['revenue']} as revenue, "
         f"{columns.text(start) if dated else NONE['text']} as day_text, "
         f"{columns.optional('text', 'revenue')} as amount_text, "
+        f"{_also_unread(columns, also)} as also_unread, "
         f"{bad_stop} as bad_stop, {' or '.join(bad)} as bad_amount, false as blank, false as contradicts"
     )
+
+
+def _also_unread(columns: Columns, fields: dict[str, tuple[str, str]]) -> str:
+    """SQL of what the client wrote in fields that cannot be read, each after its word: ``ends 31.02.2025``."""
+    shown = [
+        f"case when {unread} then {literal(word + ' ')} || {columns.text(field)} end"
+        for field, (word, unread) in fields.items()
+        if unread != "false"
+    ]
+    return f"nullif(concat_ws(', ', {', '.join(shown)}), '')" if shown else NONE["text"]
 
 
 def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Columns, key: str) -> str:
@@ -270,7 +283,8 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
     window = " window same as (partition by account_id, item_id, day)" if twice else ""
     return (
         f"select account_id, item_id, day, null::date as stop, ({held})::decimal(18, 4) as quantity, "
-        f"{NONE['amount']} as revenue, day_text, word as amount_text, false as bad_stop, false as bad_amount, "
+        f"{NONE['amount']} as revenue, day_text, word as amount_text, "
+        f"{NONE['text']} as also_unread, false as bad_stop, false as bad_amount, "
         f"{blank} as blank, {contradicts} as contradicts, false as repeat, "
         f"{', '.join(PROVENANCE)} from ({stacked}){window}"
     )

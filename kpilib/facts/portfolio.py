@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kpilib.engagement import Engagement, Evidence
+from kpilib.engagement import Engagement, Evidence, Source
 from kpilib.errors import DataError, listed, near
 from kpilib.facts import catalogue, checks, doubts, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
@@ -168,7 +168,7 @@ def rules_of(evidence: Evidence, engagement: Engagement) -> Rules:
         "contradicting_rows": "contradicts" if evidence.wide else "",
         "between_quarters": _between_quarters(engagement) if evidence.kind == "snapshot" else "",
     }
-    return Rules.of(set_aside, flags, _remedies(evidence, engagement))
+    return Rules.of(set_aside, flags, _remedies(evidence, engagement), "also_unread")
 
 
 def _remedies(evidence: Evidence, engagement: Engagement) -> dict[str, str]:
@@ -179,9 +179,22 @@ def _remedies(evidence: Evidence, engagement: Engagement) -> dict[str, str]:
         found["unreadable_date"] = f"date_format is {listed(formats)}: correct it, or add the other format to it."
         if any(word in each for each in formats for word in ("%b", "%B")):
             found["unreadable_date"] += " Names of months are read in English only: write others as numbers (sql)."
+    if source is not None and (amounts := _declared_amounts(source)):
+        found["unreadable_amount"] = amounts
     if engagement.grain is not None:
         found["unknown_product"] = "Map them in [grain]: to a product of the catalogue, or to one in catalogue.outside."
     return found
+
+
+def _declared_amounts(source: Source) -> str:
+    """What to do where the source says how amounts are written, or a part of it."""
+    names = ("decimal", "thousands")
+    told = [f"{name} is {getattr(source, name)!r}" for name in names if name in source.model_fields_set]
+    untold = [name for name in names if name not in source.model_fields_set]
+    if not told:
+        return ""
+    also = f" Declare {untold[0]} too where the amounts have it." if untold else ""
+    return f"{' and '.join(told)}: correct what is declared otherwise than written, or mend what is no number.{also}"
 
 
 def _between_quarters(engagement: Engagement) -> str:
