@@ -281,7 +281,6 @@ def load(path: str | Path) -> Engagement:
     except OSError as error:
         raise EngagementError(file, [f"it cannot be read: {error.strerror}. {MEND_RIGHT}"]) from error
     engagement, problems = _validated({**raw, "path": file.resolve()})
-    problems += _contradictions(engagement) if engagement else []
     if problems:
         raise EngagementError(file, problems)
     return engagement
@@ -297,32 +296,41 @@ STAND_INS: dict[str, Any] = {
 
 
 def _validated(raw: dict[str, Any]) -> tuple[Engagement | None, list[str]]:
-    """Validate; where that fails, a mended copy lets the contradictions be told as well."""
+    """Validate, contradictions included; where the model fails, a mended copy lets them be told as well."""
     context = {"folder": raw["path"].parent}
     try:
-        return Engagement.model_validate(raw, context=context), []
+        engagement = Engagement.model_validate(raw, context=context)
+        return engagement, _contradictions(engagement)
     except ValidationError as error:
         told = [each for each in error.errors() if each["type"] != "too_short" or len(error.errors()) == 1]
         problems = list(dict.fromkeys(_problem(each) for each in told))
-        mended = _mended(raw, [each["loc"] for each in error.errors()])
+        mended, left = _mended(raw, [each["loc"] for each in error.errors()])
     try:
-        return Engagement.model_validate(mended, context=context), problems
+        engagement = Engagement.model_validate(mended, context=context)
     except ValidationError:
         return None, problems
+    return engagement, problems + [_as_written(each, left) for each in _contradictions(engagement)]
 
 
-def _mended(raw: dict[str, Any], wrong: list[tuple[Any, ...]]) -> dict[str, Any]:
-    """Copy the engagement without its wrong entries; what must be there gets a stand-in."""
-    mended = dict(raw)
-    for loc in sorted(wrong, key=str, reverse=True):
-        part = mended.get(loc[0])
-        if isinstance(part, list) and len(part) > 1 and len(loc) > 1:
-            mended[loc[0]] = [each for n, each in enumerate(part) if n != loc[1]]
-        elif loc[0] == "sources" and len(loc) > 1 and isinstance(part, dict):
-            mended["sources"] = {**part, loc[1]: {"sql": "select 1"}}
+def _mended(raw: dict[str, Any], wrong: list[tuple[Any, ...]]) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """Copy the engagement without its wrong entries; what must be there gets a stand-in. Also what is left of lists."""
+    mended, left = dict(raw), {}
+    for key in dict.fromkeys(loc[0] for loc in wrong):
+        part, odd = raw.get(key), {loc[1] for loc in wrong if loc[0] == key and len(loc) > 1}
+        places = [n for n in range(len(part)) if n not in odd] if isinstance(part, list) and odd else []
+        if places:
+            mended[key], left[key] = [part[n] for n in places], places
+        elif key == "sources" and odd and isinstance(part, dict):
+            mended[key] = part | {each: {"sql": "select 1"} for each in odd}
         else:
-            mended.pop(loc[0], None)
-    return {**STAND_INS, **mended}
+            mended.pop(key, None)
+    return {**STAND_INS, **mended}, left
+
+
+def _as_written(problem: str, left: dict[str, list[int]]) -> str:
+    """Number the entries of lists as the file does, which also has those that were left out."""
+    places = {f"{key}[{n}]": f"{key}[{at + 1}]" for key, kept in left.items() for n, at in enumerate(kept, 1)}
+    return re.sub(r"\b\w+\[\d+\]", lambda found: places.get(found[0], found[0]), problem)
 
 
 def _problem(error: Any) -> str:

@@ -490,6 +490,22 @@ def test_every_problem_of_an_engagement_is_told_at_once(tmp_path):
         assert part in told
 
 
+def test_entries_keep_their_numbers_beside_entries_that_are_wrong(tmp_path):
+    """Two errors in one entry, and an entry after the tenth, take no other entry out."""
+    target = '[[targets]]\nquarter = "2025Q1"\nkpi = "attach_rate"\n'
+    text = f'{target}value = 42\nproduct = "x"\nodd = 1\n{target}value = 0.4\nproduct = "w"\n'
+    text += "".join(f'{target}value = 0.4\nproduct = "x"\nsegment = {{ region = "{n}" }}\n' for n in range(7))
+    text += (
+        f'{target}value = 42\nproduct = "x"\n{target}value = 42\nproduct = "x"\n{target}value = 0.1\nproduct = "v"\n'
+    )
+    with pytest.raises(EngagementError) as caught:
+        load(engagement(tmp_path, HEAD + CATALOGUE + '[[evidence]]\nkind = "revenue"\nrows = [{}]\n' + text))
+    told = [each.split(": ")[0] for each in caught.value.problems]
+    assert [each.split(".")[0] for each in told] == [
+        *["targets[1]", "unknown key 'targets[1]", "targets[10]", "targets[11]", "targets[2]", "targets[12]"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
