@@ -199,7 +199,7 @@ SHIPPED_BANDS = (
 class Engagement(Model):
     """Everything that differs from one client to the next."""
 
-    client: str
+    client: str = Field(min_length=1)
     data_from: Day
     data_to: Day
     evidence: tuple[Evidence, ...] = Field(min_length=1)
@@ -387,6 +387,8 @@ def _record_contradictions(engagement: Engagement) -> list[str]:
         found.append("feedback.scale: write the lowest score, then the highest, as in [0, 10]")
     if programmes and (both := set(programmes.yes) & set(programmes.no)):
         found.append(f"programmes: {listed(sorted(both))} both in yes and in no")
+    if engagement.benchmarks and not (engagement.folder / engagement.benchmarks).is_file():
+        found.append(f"benchmarks: no such file: {engagement.benchmarks!r}. Correct its path, or leave benchmarks out")
     return found
 
 
@@ -436,6 +438,9 @@ def _time_contradictions(engagement: Engagement) -> list[str]:
             if key == "control_totals" and engagement.calendar.parse(each.quarter) not in engagement.quarters:
                 span = f"{engagement.quarters[0]} to {engagement.quarters[-1]}" if engagement.quarters else "nothing"
                 found.append(f"{key}[{number}].quarter: {each.quarter} lies outside the data, which cover {span}")
+    for number, each in enumerate(engagement.eligibility, 1):
+        if each.start and each.stop and each.start >= each.stop:
+            found.append(f"eligibility[{number}]: from ({each.start}) is not before until ({each.stop}): correct one")
     for number, each in enumerate(engagement.evidence, 1):
         if each.kind == "snapshot" and each.date:
             found += _snapshot_day(f"evidence[{number}].date", each.date, engagement)
@@ -461,12 +466,8 @@ def lookback_fault(months: int | Decimal) -> str:
 
 def _snapshot_day(key: str, day: Day, engagement: Engagement) -> list[str]:
     end = engagement.calendar.containing(day).last_day
-    if day == end:
-        return []
-    return [
-        f"{key}: a snapshot is valid on its own day only, and {day} ends no quarter."
-        f" If it may stand for the quarter's end, write {end}"
-    ]
+    so = f"{key}: a snapshot is valid on its own day only, and {day} ends no quarter."
+    return [] if day == end else [f"{so} If it may stand for the quarter's end, write {end}"]
 
 
 def _product_contradictions(engagement: Engagement) -> list[str]:

@@ -513,6 +513,12 @@ def test_entries_keep_their_numbers_beside_entries_that_are_wrong(tmp_path):
         ("lookback_months = 2400", "lookback_months: 2400 months are more than 360. Use fewer"),
         ("lookback_by_product = { x = 3000 }", "lookback_by_product.x: 3000 months are more than 360"),
         ("data_to = 2024-12-31", "data_from is after data_to"),
+        ('client = " "', "client: "),
+        ('benchmarks = "gone.csv"', "benchmarks: no such file: 'gone.csv'. Correct its path"),
+        (
+            "eligibility = [{ products = ['x'], where = {}, from = 2025-02-01, until = 2025-01-01 }]",
+            r"eligibility\[1\]: from \(2025-02-01\) is not before until \(2025-01-01\)",
+        ),
         ('segment_by = ["region"]', "no attribute of the accounts"),
         ("eligibility = [{ products = ['w'], where = { region = 'N' } }]", "'w' is not in the catalogue"),
     ],
