@@ -544,6 +544,29 @@ def test_a_look_back_of_the_catalogue_is_held_to_the_same(tmp_path, months, mess
         facts(sales(tmp_path, "A,x,2025-01-05,1,1\n", more=table))
 
 
+def test_a_product_retired_before_its_launch_is_refused(tmp_path):
+    rows = "product_id,launched,retired\nx,2025-02-01,2025-01-01\ny,2025-01-01,2025-01-01\nz,2025-03-01,\n"
+    text = COPIED.replace("*_", "") + '[sources.products]\npath = "products.csv"\n[catalogue]\nsource = "products"\n'
+    files = {"lines_csv": HEADER + "z,z,2025-03-05,1,1\n", "products_csv": rows}
+    with pytest.raises(DataError, match=r"Found 'x: launched 2025-02-01, retired 2025-01-01'\. Correct"):
+        facts(engagement(tmp_path, text, **files))
+
+
+def test_an_opportunity_decided_before_it_was_opened_is_flagged(tmp_path):
+    """Of one still open, the closing day is what somebody hopes for."""
+    rows = "".join(
+        f'{{ account_id = "A", product_id = "x", status = "{status}", opened = {opened}, closed = {closed} }},'
+        for status, opened, closed in (
+            *[("won", "2025-03-01", "2025-02-01"), ("lost", "2025-03-01", "2025-03-01")],
+            *[("open", "2025-03-01", "2025-02-01"), ("won", "2025-03-01", "2025-04-01")],
+        )
+    )
+    path = sales(tmp_path, "A,x,2025-01-05,1,1\n", more=f"[opportunities]\nrows = [{rows}]\n")
+    found = facts(path).ledger.set_index("rule")
+    assert found.loc["closed_before_opened", ["rows", "action"]].tolist() == [1, "flagged"]
+    assert "record 1: A, x, 2025-03-01, closed 2025-02-01" in found.loc["closed_before_opened", "examples"]
+
+
 def test_hostile_names_are_text_and_nothing_else(tmp_path):
     names = [
         '"; drop table x; --',

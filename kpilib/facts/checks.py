@@ -35,6 +35,7 @@ SAYS = {
     "zero_quantity": "quantity 0",
     "zero_revenue": "revenue 0",
     "ends_before_start": "ends on or before the day it starts: proves nothing",
+    "closed_before_opened": "won or lost before the day it was opened: counts from that day",
     "between_quarters": "snapshot of a day that ends no quarter: proves nothing",
     "month_without_lines": "no line in a month inside data_from to data_to: a missing delivery?",
     "no_snapshot": "no snapshot of the day that ends a quarter: nothing is known of what snapshots tell of it",
@@ -60,6 +61,7 @@ TODO = {
     "two_spellings": "Write the ids alike in a source of your own (sql), as in lpad(id, 6, '0').",
     "outside_nothing": "With [grain], outside names products: map the item to one of that name in the grain.",
     "open_to_nobody": "Check its eligibility rules, and its launch and retirement.",
+    "closed_before_opened": "Check which column is which (opportunities.columns), and how dates are written.",
     "no_spend": "Ask whether the spend is unknown; leave such rows out.",
     "no_such_account": "Check how the ids are written; add the accounts to the accounts table if they are customers.",
 }
@@ -69,7 +71,10 @@ KEPT_TODO = {
 LEDGER = ("table", "rule", "action", "rows", "hits", "also_set_aside", "revenue", "says", "todo", "examples")
 HASHED_AT_ONCE = 3_000_000
 EXAMPLES = 5  # of what broke a rule, that the ledger names
-AT_FAULT = {"ends_before_start": "concat(coalesce(day_text, day::varchar), ', ends ', stop)"}
+AT_FAULT = {
+    "ends_before_start": "concat(coalesce(day_text, day::varchar), ', ends ', stop)",
+    "closed_before_opened": "concat(coalesce(day_text, day::varchar), ', closed ', stop)",
+}
 TOTALS = (
     "table",
     "rows_read",

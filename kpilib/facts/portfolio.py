@@ -99,6 +99,7 @@ def load(engagement: Engagement) -> Portfolio:
         intake.evidence(db, number, each, engagement, readings) for number, each in enumerate(engagement.evidence, 1)
     ]
     products = catalogue.products(db, engagement, readings, views)
+    _refuse_retired_before_launched(products)
     _refuse_unknown_products(engagement, list(products["product_id"]))
     plans.refuse_unknown(db, engagement, attributes, list(products["product_id"]))
     for key in SLOT_COLUMNS:
@@ -237,10 +238,15 @@ def judged_tables(engagement: Engagement) -> list[tuple[str, str, Rules]]:
 
 def slot_rules(key: str) -> Rules:
     """The rules for opportunities and for blocked slots."""
-    undated = "day is null or bad_stop" if key == "opportunities" else "bad_stop"
-    return Rules(
-        {"no_account": "account_id is null", "unreadable_date": undated, "unknown_product": "status is null"},
-        {"no_such_account": "account_id is not null and not in_table", "outside_catalogue": "status = 'outside'"},
+    offered = key == "opportunities"
+    undated = "day is null or bad_stop" if offered else "bad_stop"
+    flags = {
+        "no_such_account": "account_id is not null and not in_table",
+        "outside_catalogue": "status = 'outside'",
+        "closed_before_opened": "status_word <> 'open' and stop < day" if offered else "",
+    }
+    return Rules.of(
+        {"no_account": "account_id is null", "unreadable_date": undated, "unknown_product": "status is null"}, flags
     )
 
 
@@ -353,6 +359,17 @@ def _refuse_unknown_products(engagement: Engagement, products: list[str]) -> Non
                 raise DataError(
                     f"{key}: {name!r} is not in the catalogue.", near(name, products), "Correct engagement.toml."
                 )
+
+
+def _refuse_retired_before_launched(products: pd.DataFrame) -> None:
+    dated = products.dropna(subset=["launched", "retired"])
+    odd = dated[dated["launched"] > dated["retired"]].to_dict("records")
+    if odd:
+        raise DataError(
+            "The catalogue has products that were retired before they were launched: nobody could ever buy them.",
+            f"Found {listed(['{product_id}: launched {launched}, retired {retired}'.format(**each) for each in odd])}.",
+            "Correct these days, or the columns named under catalogue.columns.launched and .retired.",
+        )
 
 
 def _refuse_unknown_attributes(engagement: Engagement, attributes: list[str]) -> None:
