@@ -490,6 +490,23 @@ def test_every_problem_of_an_engagement_is_told_at_once(tmp_path):
         assert part in told
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            'segment_by = ["region", "size"]',
+            "2 problems:\n.*'region', which is no attribute.*no accounts table.*\n.*'size'",
+        ),
+        ("lookback_by_product = { w = 6, v = 6 }", "2 problems:\n.*'w' is not in the catalogue.*\n.*'v' is not in"),
+    ],
+)
+def test_every_unknown_name_is_told_at_once(tmp_path, line, told):
+    head = HEAD + f"\n{line}\n"
+    text = head + SALES.format(options="") + '[catalogue]\nproducts = "as sold"\n'
+    with pytest.raises(DataError, match=told):
+        facts(engagement(tmp_path, text, lines_csv=HEADER + "A,x,2025-01-05,1,1\n"))
+
+
 def test_entries_keep_their_numbers_beside_entries_that_are_wrong(tmp_path):
     """Two errors in one entry, and an entry after the tenth, take no other entry out."""
     target = '[[targets]]\nquarter = "2025Q1"\nkpi = "attach_rate"\n'

@@ -135,6 +135,15 @@ def test_a_target_of_nobody_is_refused_with_near_misses(tmp_path, line, says):
         kept.open_book(path)
 
 
+def test_targets_of_nobody_are_told_all_at_once(tmp_path):
+    lines = [f'kpi = "{DEGREE}"\nvalue = 0.4\nowner = "Kim Fel"\nsegment = {{ sice = "Large" }}'] * 2
+    lines[1] = lines[1].replace("Fel", "Fall")
+    with pytest.raises(
+        DataError, match=r"4 problems:(.|\n)*targets\[1\]\.segment(.|\n)*targets\[2\]\.owner: no account"
+    ):
+        kept.open_book(client(tmp_path, *lines))
+
+
 def test_targets_of_an_owner_need_to_know_whose_accounts_they_are(tmp_path):
     nobody = '[catalogue]\nproducts = ["x"]\n'
     path = client(tmp_path, f'kpi = "{DEGREE}"\nvalue = 0.4\nowner = "Kim Fell"', more=nobody)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kpilib.engagement import Engagement, Evidence, Source
-from kpilib.errors import DataError, listed, near
+from kpilib.errors import DataError, listed, near, refuse
 from kpilib.facts import catalogue, checks, doubts, eligibility, intake, offers, plans, records, sources
 from kpilib.facts.checks import Judged, Rules
 from kpilib.facts.eligibility import Rule
@@ -353,12 +353,14 @@ def _refuse_multiplied_rows(
 def _refuse_unknown_products(engagement: Engagement, products: list[str]) -> None:
     named = {f"evidence[{n}].products": each.products for n, each in enumerate(engagement.evidence, 1)}
     named["lookback_by_product"] = tuple(engagement.lookback_by_product)
-    for key, names in named.items():
-        for name in names:
-            if name not in products:
-                raise DataError(
-                    f"{key}: {name!r} is not in the catalogue.", near(name, products), "Correct engagement.toml."
-                )
+    refuse(
+        [
+            DataError(f"{key}: {name!r} is not in the catalogue.", near(name, products), "Correct engagement.toml.")
+            for key, names in named.items()
+            for name in names
+            if name not in products
+        ]
+    )
 
 
 def _refuse_retired_before_launched(products: pd.DataFrame) -> None:
@@ -376,10 +378,15 @@ def _refuse_unknown_attributes(engagement: Engagement, attributes: list[str]) ->
     named = [("segment_by", name) for name in engagement.segment_by]
     for number, each in enumerate(engagement.segment_bands, 1):
         named += [(f"segment_bands[{number}].where", name) for name in each.where]
-    for key, name in named:
-        if name not in attributes:
-            raise DataError(
+    found = "There is no accounts table." if engagement.accounts is None else ""
+    refuse(
+        [
+            DataError(
                 f"{key} names {name!r}, which is no attribute of the accounts.",
-                near(name, attributes) if attributes else "There is no accounts table.",
+                found or near(name, attributes),
                 "Declare it under accounts.attributes.",
             )
+            for key, name in named
+            if name not in attributes
+        ]
+    )
