@@ -47,11 +47,11 @@ def _matching(text: str, folder: Path) -> list[Path]:
         there /= rest.pop(0)
     if not rest:
         return [there]
-    for folder in [there, *(each for n in range(1, len(rest)) for each in _globbed(rest[:n], there) if each.is_dir())]:
-        if (
-            not os.access(folder, os.R_OK | os.X_OK) and folder.is_dir()
-        ):  # glob would pass it by: files would be missing
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    inside = (each for n in range(1, len(rest)) for each in _globbed(rest[:n], there) if each.is_dir())
+    for each in (there, *inside):
+        # glob would pass it by, and files would be missing
+        if each.is_dir() and not os.access(each, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(each))
     return _globbed(rest, there)
 
 

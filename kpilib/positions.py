@@ -23,7 +23,7 @@ from duckdb import ConversionException, OutOfRangeException
 from kpilib.bits import BOUGHT, PLACES, WORD, Words, at, counted, whole
 from kpilib.errors import DataError
 from kpilib.facts.checks import EXAMPLES
-from kpilib.sql import literal
+from kpilib.sql import literal, parquet
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -207,15 +207,13 @@ class _Bench:
         finally:
             self.run("reset perfect_ht_threshold")
 
-    def copy(self, rows: ir.Table, path: Path, options: str) -> str:
+    def copy(self, rows: ir.Table, path: Path, options: str) -> None:
         """Write Parquet without searching for repeated values: there are hardly any.
 
         Ibis's own way of writing trips over an apostrophe in the path.
         """
-        file = literal(path)
         sql = self.portfolio.con.compile(rows)
-        self.run(f"copy ({sql}) to {file} (format parquet, dictionary_size_limit 1, {options})")
-        return file
+        self.run(f"copy ({sql}) to {literal(path)} (format parquet, dictionary_size_limit 1, {options})")
 
     def run(self, sql: str) -> Any:
         return self.portfolio.con.raw_sql(sql)
@@ -308,8 +306,8 @@ def _lines(bench: _Bench) -> ir.Table:
     lines = [*parts, _silence(bench)]
     numbered = ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
     # read three times at once: packing them would cost more than it saves
-    file = bench.copy(numbered, bench.scratch, "compression uncompressed")
-    bench.run(f"create temp view positions_lines as from read_parquet({file}, hive_partitioning = false)")
+    bench.copy(numbered, bench.scratch, "compression uncompressed")
+    bench.run(f"create temp view positions_lines as from {parquet(bench.scratch)}")
     return ibis.table(numbered.schema(), name="positions_lines")
 
 
