@@ -8,7 +8,7 @@ Data go down this page, imports point up it: a module imports only what stands b
     facts.checks  facts.intake
     facts.catalogue  facts.offers  facts.records  facts.plans
     facts.doubts  facts.eligibility  facts.portfolio
-    bits  positions  lapsing  holdings  book  kept                       facts -> account x quarter, kept
+    bits  workbench  positions  lapsing  holdings  book  kept            facts -> account x quarter, kept
     measures.queries  measures.counts  measures.uncertainty              positions -> tables
     measures.cells
     measures.ratios  measures.degree  measures.change

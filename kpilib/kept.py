@@ -35,6 +35,8 @@ COMPUTED_BY = (
     "engagement.py",
     "sql.py",
     "facts/*.py",
+    "bits.py",
+    "workbench.py",
     "positions.py",
     "lapsing.py",
     "holdings.py",

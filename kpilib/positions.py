@@ -7,35 +7,26 @@ pairs of account and product with a return can be sold and yet not held; their l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import cached_property, partial, reduce
-from math import log2
+from functools import partial, reduce
 from operator import add, or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
-import pandas as pd
 from duckdb import ConversionException, OutOfRangeException
 
 from kpilib.bits import BOUGHT, PLACES, WORD, Words, at, counted, whole
 from kpilib.errors import DataError
 from kpilib.facts.checks import EXAMPLES
-from kpilib.sql import literal, parquet
+from kpilib.workbench import MONEY, NEVER, Bench, eras, key_of, quarters
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from kpilib.facts.portfolio import Portfolio
-    from kpilib.quarters import Quarter
 
-MONEY = "decimal(18, 4)"
 MOST = 10**14
-BEGINNING, NEVER = date(1, 1, 1), date(9999, 12, 31)
 SOLD, RUNNING, SEEN = range(3)
-GROUPS_IN_MEMORY = 1_000_000_000  # bytes
 
 
 def write(portfolio: Portfolio, path: Path) -> None:
@@ -56,14 +47,19 @@ def write(portfolio: Portfolio, path: Path) -> None:
     KpiError
         Where the facts, read only now, turn out to be at fault.
     """
-    bench = _Bench(portfolio, path)
+    bench = Bench(portfolio, path)
     try:
-        lines = _lines(bench)
-        returned = bench.keep("returned", _returned(bench, lines))
+        lines = bench.aside("lines", _lines(bench))
+        returned = bench.keep("returned", bench.everyone(_returned(bench, lines)))
         stays = bench.keep("stays", _stays(bench, lines, returned))
-        dated = bench.keep("dated", _dated(bench, stays))
+        dated = bench.keep("dated", bench.everyone(_dated(bench, stays)))
+        bench.drop("stays")
         quarterly = bench.keep_by_quarter("quarterly", lines, partial(_quarterly, bench))
-        bench.copy(_positions(bench, _windows(bench, quarterly), returned, dated), path, "parquet_version v2")
+        windows = _windows(bench, quarterly)
+        if len(bench.turns) > 1:  # so many rows that sorting them twice at once takes too much memory
+            windows = bench.aside("windows", windows)
+            bench.drop("quarterly")
+        bench.copy(_positions(bench, windows, returned, dated), path, "parquet_version v2")
     except (ConversionException, OutOfRangeException):
         if bench.has_money:
             _refuse_too_much(portfolio)
@@ -94,7 +90,7 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     account): how many, and the first few as account and product.
     """
     words, names = Words(portfolio.products), list(portfolio.products["product_id"])
-    offered = _quarters(portfolio, words).set_index("quarter").loc[quarter]
+    offered = quarters(portfolio, words).set_index("quarter").loc[quarter]
     rows = portfolio.con.read_parquet(path, hive_partitioning=False)
     rows = rows.filter(rows.quarter == quarter)
     found = {}
@@ -126,176 +122,8 @@ def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
     ]  # fmt: skip
 
 
-@dataclass
-class _Bench:
-    """The tables that positions are made from, with numbers for names; gone once cleared."""
-
-    portfolio: Portfolio
-    path: Path
-    kept: list[str] = field(default_factory=list)
-
-    @cached_property
-    def words(self) -> Words:
-        return Words(self.portfolio.products)
-
-    @cached_property
-    def products(self) -> ir.Table:
-        names = self.portfolio.products["product_id"].astype("str")
-        rows = pd.DataFrame({"product_id": names, "place": range(len(names))})
-        return self.keep("products", rows.astype({"place": "int32"}))
-
-    @cached_property
-    def quarters(self) -> ir.Table:
-        return self.keep("quarters", _quarters(self.portfolio, self.words))
-
-    @cached_property
-    def days(self) -> ir.Table:
-        return self.keep("days", _days(self.portfolio.quarters))
-
-    @cached_property
-    def accounts(self) -> ir.Table:
-        return self.keep("accounts", _accounts(self.portfolio, self.words))
-
-    @cached_property
-    def count(self) -> int:
-        """Accounts in all."""
-        return int(self.portfolio.con.execute(self.accounts.count()))
-
-    @property
-    def has_money(self) -> bool:
-        return self.portfolio.sales is not None or self.portfolio.invoices is not None
-
-    @property
-    def lookback(self) -> int:
-        """Quarters in the engagement's own window."""
-        return self.portfolio.engagement.lookback_months // 3
-
-    @property
-    def scratch(self) -> Path:
-        """Where the numbered lines lie while they are needed."""
-        return self.path.with_name(f"{self.path.name}.lines")
-
-    def keep(self, name: str, rows: ir.Table | pd.DataFrame) -> ir.Table:
-        """Compute a table once, for all that reads it."""
-        self.kept.append(f"positions_{name}")
-        if isinstance(rows, pd.DataFrame):
-            self.portfolio.db.register("positions_frame", rows)
-            self.run(f"create temp table {self.kept[-1]} as from positions_frame")
-            self.portfolio.db.unregister("positions_frame")
-            return self.portfolio.con.table(self.kept[-1])
-        self.run(f"create temp table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
-        return ibis.table(rows.schema(), name=self.kept[-1])
-
-    def keep_by_quarter(self, name: str, lines: ir.Table, grouped: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """The same for groups of lines by quarter and account: small numbers, which DuckDB finds without hashing.
-
-        It sets memory aside for every group there could be, once per thread; hence as many quarters at a time as
-        that allows.
-        """
-        threads = self.run("select current_setting('threads')").fetchone()[0]
-        bits = int(log2(GROUPS_IN_MEMORY / threads / (16 * (2 + len(list(self.words))))))
-        few = 2 ** max(bits - (self.count + 1).bit_length(), 2) - 2
-        indexes = [each.index for each in self.portfolio.quarters]
-        turns = [indexes[n : n + few] for n in range(0, len(indexes), few)]
-        some = [lines.filter(lines.quarter.between(each[0], each[-1])) for each in turns] if turns[1:] else [lines]
-        self.run(f"set perfect_ht_threshold = {bits}")
-        try:
-            table = self.keep(name, grouped(some[0]))
-            for each in some[1:]:
-                self.run(f"insert into {self.kept[-1]} {self.portfolio.con.compile(grouped(each))}")
-            return table
-        finally:
-            self.run("reset perfect_ht_threshold")
-
-    def copy(self, rows: ir.Table, path: Path, options: str) -> None:
-        """Write Parquet without searching for repeated values: there are hardly any.
-
-        Ibis's own way of writing trips over an apostrophe in the path.
-        """
-        sql = self.portfolio.con.compile(rows)
-        self.run(f"copy ({sql}) to {literal(path)} (format parquet, dictionary_size_limit 1, {options})")
-
-    def run(self, sql: str) -> Any:
-        return self.portfolio.con.raw_sql(sql)
-
-    def clear(self) -> None:
-        for name in self.kept:
-            self.run(f"drop table if exists temp.{name}")
-        self.run("drop view if exists positions_lines")
-        self.scratch.unlink(missing_ok=True)
-
-
-def _quarters(portfolio: Portfolio, words: Words) -> pd.DataFrame:
-    """Every quarter's last day, what the catalogue offers on it, and the rules then in force (its era)."""
-    eras = _eras(portfolio)
-    stretches = list(zip(portfolio.products["launched"], portfolio.products["retired"], strict=True))
-    rows = []
-    for each in portfolio.quarters:
-        there = [_covers(each, start, stop) for start, stop in stretches]
-        row = {"quarter": each.index, "as_of": each.last_day, "era": eras.index(_in_force(portfolio, each))}
-        rows.append(row | {f"offered_{n}": words.mask(n, there) for n in words})
-    return pd.DataFrame(rows).astype({"quarter": "int32", "era": "int32"})
-
-
-def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
-    rows = [
-        (each.first_day + timedelta(number), each.index)
-        for each in quarters
-        for number in range((each.last_day - each.first_day).days + 1)
-    ]
-    return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int32"})
-
-
-def _covers(quarter: Quarter, start: Any, stop: Any) -> bool:
-    """Whether a half-open stretch of days, open where an end is missing, holds the quarter's last day."""
-    begun = pd.isna(start) or start <= quarter.last_day
-    return bool(begun and (pd.isna(stop) or quarter.last_day < stop))
-
-
-def _in_force(portfolio: Portfolio, quarter: Quarter) -> tuple[int, ...]:
-    rules = enumerate(portfolio.eligibility)
-    return tuple(number for number, each in rules if _covers(quarter, each.start, each.stop))
-
-
-def _eras(portfolio: Portfolio) -> list[tuple[int, ...]]:
-    """The sets of eligibility rules that are in force together, each once."""
-    return list(dict.fromkeys(_in_force(portfolio, each) for each in portfolio.quarters))
-
-
-def _accounts(portfolio: Portfolio, words: Words) -> ir.Table:
-    """Accounts, numbered in the order of their ids, and what is open to them in every era."""
-    accounts = portfolio.accounts
-    opened = {
-        f"open_{era}_{n}": _opened(portfolio, rules, words, n)
-        for era, rules in enumerate(_eras(portfolio))
-        for n in words
-    }
-    return accounts.select(
-        "account_id",
-        number=ibis.row_number().over(order_by=accounts.account_id).cast("int32"),
-        joined_on=accounts.joined_on.fill_null(BEGINNING),
-        left_on=accounts.left_on.fill_null(NEVER),
-        **opened,
-    )
-
-
-def _opened(portfolio: Portfolio, in_force: tuple[int, ...], words: Words, word: int) -> ir.IntegerValue:
-    """Products that no rule speaks of, and those that a rule in force opens to the account."""
-    names = portfolio.products["product_id"]
-    ruled = {name for each in portfolio.eligibility for name in each.products}
-    opened = whole(words.mask(word, ~names.isin(ruled)))
-    for rule in (portfolio.eligibility[number] for number in in_force):
-        mask = words.mask(word, names.isin(rule.products))
-        if mask:
-            opened = opened | rule.condition(portfolio.accounts).ifelse(whole(mask), whole(0))
-    return opened
-
-
-def _lines(bench: _Bench) -> ir.Table:
-    """Every line with numbers for names, and one of nothing for every account and quarter, so that none is silent.
-
-    The client's facts are read once, and wait on disk.
-    """
+def _lines(bench: Bench) -> ir.Table:
+    """Every line with numbers for names, and one of nothing for every account and quarter, so that none is silent."""
     sales, invoices = bench.portfolio.sales, bench.portfolio.invoices
     quantity = ("quantity",) if sales is not None and _any_quantity(sales) else ()
     parts = [] if sales is None else [sales]
@@ -304,11 +132,7 @@ def _lines(bench: _Bench) -> ir.Table:
     columns = ("account_id", "product_id", "day", "revenue", *quantity)
     parts = [_placed(bench, each.select(*columns)).join(bench.days, "day") for each in parts]
     lines = [*parts, _silence(bench)]
-    numbered = ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
-    # read three times at once: packing them would cost more than it saves
-    bench.copy(numbered, bench.scratch, "compression uncompressed")
-    bench.run(f"create temp view positions_lines as from {parquet(bench.scratch)}")
-    return ibis.table(numbered.schema(), name="positions_lines")
+    return ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
 
 
 def _any_quantity(sales: ir.Table) -> bool:
@@ -316,31 +140,30 @@ def _any_quantity(sales: ir.Table) -> bool:
     return bool(sales.filter(sales.quantity.notnull()).limit(1).count().execute())
 
 
-def _placed(bench: _Bench, rows: ir.Table) -> ir.Table:
+def _placed(bench: Bench, rows: ir.Table) -> ir.Table:
     """Put numbers in place of accounts and products."""
-    accounts = bench.accounts.select("account_id", "number")
-    rows = rows.left_join(bench.products, "product_id").join(accounts, "account_id")
+    by = "key" if bench.told_apart else "account_id"
+    rows = rows.left_join(bench.products, "product_id").mutate(key=key_of(rows.account_id))
+    rows = rows.join(bench.accounts.select(by, "number"), by)
     return rows.mutate(place=rows.place.fill_null(bench.words.outside).cast("int32"))
 
 
-def _silence(bench: _Bench) -> ir.Table:
+def _silence(bench: Bench) -> ir.Table:
     every = bench.accounts.select("number").cross_join(bench.quarters.select("quarter"))
     place = ibis.literal(bench.words.outside, "int32")
     return every.mutate(place=place, revenue=ibis.literal(0).cast(MONEY), quantity=ibis.null(MONEY))
 
 
-def _returned(bench: _Bench, lines: ir.Table) -> ir.Table:
+def _returned(bench: Bench, lines: ir.Table) -> ir.Table:
     """For every account the products of which it ever gave something back, or was credited for."""
     back = lines.revenue < 0
     if "quantity" in lines.columns:
         back = back | (lines.quantity < 0)
     few = lines.filter(back & (lines.place < bench.words.outside))
-    words = {f"returned_{n}": bench.words.bit(n, few.place).bit_or() for n in bench.words}
-    table = bench.accounts.select("number").left_join(few.group_by("number").agg(**words), "number")
-    return table.select("number", **{name: table[name].fill_null(0) for name in words})
+    return few.group_by("number").agg(**{f"returned_{n}": bench.words.bit(n, few.place).bit_or() for n in bench.words})
 
 
-def _stays(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
+def _stays(bench: Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
     """What counts from one quarter's end until before another's, to be added up as of each.
 
     A line of a pair with returns counts for its product's look-back, a subscription while it runs, a snapshot once.
@@ -363,7 +186,7 @@ def _stays(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
     return ibis.union(*(each.cast(types).select(*columns) for each in parts))
 
 
-def _netted(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
+def _netted(bench: Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
     """Every line of the pairs that have a return."""
     lines = lines.join(returned, "number")
     hits = [(lines[f"returned_{n}"] & bench.words.bit(n, lines.place)) != 0 for n in bench.words]
@@ -372,7 +195,7 @@ def _netted(bench: _Bench, lines: ir.Table, returned: ir.Table) -> ir.Table:
     return lines.mutate(evidence=SOLD, opens=lines.quarter, closes=lines.quarter + at(lookbacks, lines.place))
 
 
-def _running(bench: _Bench, spans: ir.Table) -> ir.Table:
+def _running(bench: Bench, spans: ir.Table) -> ir.Table:
     """Subscriptions and installations; their quantity takes the place of revenue."""
     first_month = bench.portfolio.engagement.calendar.fiscal_year_start
     opens, closes = (_quarter_of(each, first_month) for each in (spans.start, spans.stop.fill_null(NEVER)))
@@ -380,7 +203,7 @@ def _running(bench: _Bench, spans: ir.Table) -> ir.Table:
     return rows.mutate(evidence=RUNNING, quantity=ibis.null(MONEY))
 
 
-def _seen(bench: _Bench, snapshots: ir.Table) -> ir.Table:
+def _seen(bench: Bench, snapshots: ir.Table) -> ir.Table:
     """Snapshots, each of which speaks for its own day."""
     ends = bench.quarters.select("quarter", day="as_of")
     rows = _placed(bench, snapshots).join(ends, "day")
@@ -393,8 +216,8 @@ def _quarter_of(day: ir.DateValue, first_month: int) -> ir.IntegerValue:
     return (day.year() * 12 + day.month() - first_month) // 3
 
 
-def _dated(bench: _Bench, stays: ir.Table) -> ir.Table:
-    """Per account, the words of what the stays prove at every quarter's end, one after the other."""
+def _dated(bench: Bench, stays: ir.Table) -> ir.Table:
+    """Per account, a word for every quarter of what the stays prove at its end."""
     free = bench.portfolio.engagement.free_items_count
     quarters = [each.index for each in bench.portfolio.quarters]
     held = {f"held_{each}": _held(stays, each, free) for each in quarters}
@@ -403,8 +226,9 @@ def _dated(bench: _Bench, stays: ir.Table) -> ir.Table:
     bits = {f"bit_{n}": bench.words.bit(n, pairs.place) for n in bench.words}
     pairs = pairs.mutate(bits | {"bit_0": bits["bit_0"] | standing})
     words = {
-        f"dated_{n}": ibis.array([pairs[f"held_{each}"].ifelse(pairs[f"bit_{n}"], 0).bit_or() for each in quarters])
+        f"dated_{n}_{each}": pairs[f"held_{each}"].ifelse(pairs[f"bit_{n}"], 0).bit_or()
         for n in bench.words
+        for each in quarters
     }
     return pairs.group_by("number").agg(**words)
 
@@ -421,7 +245,7 @@ def _held(stays: ir.Table, quarter: int, free_items_count: bool) -> ir.BooleanVa
     return held | ((quantity > 0) & (revenue >= 0)) if free_items_count else held
 
 
-def _quarterly(bench: _Bench, lines: ir.Table) -> ir.Table:
+def _quarterly(bench: Bench, lines: ir.Table) -> ir.Table:
     """What every account bought in every quarter, as words, and its revenue."""
     free = bench.portfolio.engagement.free_items_count and "quantity" in lines.columns
     words = {}
@@ -432,7 +256,7 @@ def _quarterly(bench: _Bench, lines: ir.Table) -> ir.Table:
     return lines.group_by("quarter", "number").agg(revenue=lines.revenue.sum().cast(MONEY), **words)
 
 
-def _windows(bench: _Bench, quarterly: ir.Table) -> ir.Table:
+def _windows(bench: Bench, quarterly: ir.Table) -> ir.Table:
     """The same over trailing windows: revenue and activity over the engagement's, each product over its own.
 
     Every account has every quarter. In the order of quarters, the one before is therefore as many rows above as
@@ -462,13 +286,12 @@ def _windows(bench: _Bench, quarterly: ir.Table) -> ir.Table:
     )
 
 
-def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.Table) -> ir.Table:
+def _positions(bench: Bench, windows: ir.Table, returned: ir.Table, dated: ir.Table) -> ir.Table:
     """One row per account and quarter, in order; without those neither on file nor active."""
-    accounts = bench.accounts.join(returned, "number")
+    accounts = bench.accounts.join(returned, "number").join(dated, "number")
     rows = windows.join(accounts, "number").join(bench.quarters, "quarter")
-    rows = rows.left_join(dated, "number")
-    words, since = {}, rows.quarter - bench.portfolio.quarters[0].index
-    dated_words = {n: at(rows[f"dated_{n}"], since).fill_null(0) for n in bench.words}
+    words, indexes = {}, [each.index for each in bench.portfolio.quarters]
+    dated_words = {n: _which(rows.quarter, {each: rows[f"dated_{n}_{each}"] for each in indexes}) for n in bench.words}
     for n, dated_word in dated_words.items():
         words[f"possible_{n}"] = _open(bench, rows, n) & rows[f"offered_{n}"]
         words[f"proven_{n}"] = (rows[f"word_{n}"] & ~rows[f"returned_{n}"]) | (dated_word & PLACES)
@@ -489,14 +312,18 @@ def _positions(bench: _Bench, windows: ir.Table, returned: ir.Table, dated: ir.T
     )
 
 
-def _money(bench: _Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
+def _money(bench: Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
     """An amount; undefined, not 0, where the client gives no revenue at all."""
     return amount.cast(MONEY) if bench.has_money else ibis.null(MONEY)
 
 
-def _open(bench: _Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
+def _open(bench: Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
     """What was open to the account under the rules in force at the quarter's end."""
-    eras = range(len(_eras(bench.portfolio)))
-    if len(eras) == 1:
-        return rows[f"open_0_{word}"]
-    return ibis.cases(*((rows.era == era, rows[f"open_{era}_{word}"]) for era in eras), else_=0)
+    return _which(rows.era, {era: rows[f"open_{era}_{word}"] for era, _ in enumerate(eras(bench.portfolio))})
+
+
+def _which(number: ir.IntegerValue, values: dict[int, ir.IntegerValue]) -> ir.IntegerValue:
+    """Choose the value that goes with a number, which is one of them."""
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return ibis.cases(*((number == each, value) for each, value in values.items()), else_=0)

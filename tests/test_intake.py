@@ -294,6 +294,10 @@ def test_repeated_lines_are_flagged_and_kept_unless_the_engagement_sets_them_asi
         more='duplicate_key = ["account_id", "product_id", "date"]\n',
     )
     assert ledger(keyed) == {"repeated_line": 3}
+    for client, joined in (("kept", False), ("aside", True)):
+        found = facts(tmp_path / client / "engagement.toml")
+        plan = found.db.execute("explain select sum(revenue) from sales").fetchone()[1]
+        assert ("JOIN" in plan) is joined, "who keeps repeated lines does not pay for finding them again"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "sql"])

@@ -13,7 +13,7 @@ from clients import sales
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpilib import positions
+from kpilib import positions, workbench
 from kpilib.engagement import load
 from kpilib.errors import DataError
 from kpilib.facts import portfolio
@@ -59,7 +59,15 @@ def test_positions_of_two_hundred_products_equal_the_plainest_pandas(tmp_path, s
 @pytest.mark.parametrize("seed", range(3))
 def test_positions_are_the_same_however_few_quarters_are_grouped_at_a_time(tmp_path, monkeypatch, seed):
     client = plainest.client(seed)
-    monkeypatch.setattr(positions, "GROUPS_IN_MEMORY", 10_000)
+    monkeypatch.setattr(workbench, "GROUPS_IN_MEMORY", 10_000)
+    assert computed(client, tmp_path) == expected(client)
+
+
+def test_accounts_that_share_a_key_are_found_by_their_names(tmp_path, monkeypatch):
+    client = plainest.client(1)
+    monkeypatch.setattr(workbench, "key_of", lambda account_id: account_id.length().cast("uint64"))
+    monkeypatch.setattr(positions, "key_of", workbench.key_of)
+    assert len(client.accounts) > client.accounts["account_id"].str.len().nunique()
     assert computed(client, tmp_path) == expected(client)
 
 

@@ -2,7 +2,7 @@
 
 Every evidence view has ``account_id, item_id, product_id, day, stop, quantity, revenue``, what the client wrote
 (``day_text``, ``amount_text``; ``also_unread``, an end or a quantity that cannot be read), whether that was unreadable
-(``bad_stop``, ``bad_amount``) and provenance.
+(``bad_stop``, ``bad_amount``) and provenance; :func:`with_repeats` adds which lines repeat an earlier one.
 """
 
 from __future__ import annotations
@@ -152,9 +152,8 @@ def evidence(
         select = _wide(db, declared, declared.wide, columns, f"evidence[{number}].wide")
     else:
         columns = columns.tidied(db, ("account_id", "product_id"))
-        repeat, again = _repeat(db, declared, columns.reading, number)
-        own = ", ".join(f"s.{each}" for each in PROVENANCE)
-        select = f"select {_plain(declared, columns)}, {repeat} as repeat, {own} from {source} s{again}"
+        line = _find_repeats(db, declared, columns.reading, number)
+        select = f"select {_plain(declared, columns)}, {line} as _kit_line, {', '.join(PROVENANCE)} from {source}"
     product, join = "item_id", ""
     if engagement.grain is not None:
         product = "g.product_id"
@@ -186,10 +185,10 @@ def refuse_mixed_currencies(db: DuckDBPyConnection, engagement: Engagement, read
         )
 
 
-def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading, number: int) -> tuple[str, str]:
-    """SQL for a line that equals an earlier one, in the declared key or in all columns, and the join it needs.
+def _find_repeats(db: DuckDBPyConnection, declared: Evidence, reading: Reading, number: int) -> str:
+    """Find the lines that equal an earlier one, in the declared key or in all columns; SQL of a line's own number.
 
-    Found once, and joined from then on: to look anew would sort all lines whenever any are read.
+    Found once, and joined where it is asked for: to look anew would sort all lines whenever any are read.
     """
     key, name = f"evidence[{number}]", f"twins {number}"
     keys = declared.duplicate_key or tuple(each for each in reading.columns if each not in PROVENANCE)
@@ -200,12 +199,20 @@ def _repeat(db: DuckDBPyConnection, declared: Evidence, reading: Reading, number
     line = "rowid" if table else "_record"
     lines = f"numbered {number}"
     db.execute(f"create temp view {quoted(lines)} as select *, {line} as _kit_line from {quoted(reading.view)}")
-    if not checks.twins(db, lines, keys, reading.rows, name):
-        return "false", ""
-    if declared.kind in ("sales", "revenue") and "duplicates" not in declared.model_fields_set:
+    found = checks.twins(db, lines, keys, reading.rows, name)
+    if found and declared.kind in ("sales", "revenue") and "duplicates" not in declared.model_fields_set:
         checks.refuse_copied_files(db, reading.view, name, key)
-    again = f"(select _file as _kit_file, _kit_line from {quoted(name)} where again)"
-    return "_kit_line is not null", f" left join {again} on _kit_line = s.{line} and _kit_file = s._file"
+    return line
+
+
+def with_repeats(db: DuckDBPyConnection, name: str) -> str:
+    """SQL of an evidence view with ``repeat``: whether an earlier line is the same. Others read the view itself."""
+    view, twins = quoted(f"evidence {name}"), f"twins {name}"
+    if not db.execute("select 1 from duckdb_tables() where table_name = ?", [twins]).fetchone():
+        return f"(select *, false as repeat from {view})"
+    again = f"(select _file, _kit_line, true as again from {quoted(twins)} where again)"
+    joined = f"{view} left join {again} using (_file, _kit_line)"
+    return f"(select * exclude again, again is not null as repeat from {joined})"
 
 
 def _plain(declared: Evidence, columns: Columns) -> str:
@@ -285,7 +292,7 @@ def _wide(db: DuckDBPyConnection, declared: Evidence, wide: Wide, columns: Colum
         f"select account_id, item_id, day, null::date as stop, ({held})::decimal(18, 4) as quantity, "
         f"{NONE['amount']} as revenue, day_text, word as amount_text, "
         f"{NONE['text']} as also_unread, false as bad_stop, false as bad_amount, "
-        f"{blank} as blank, {contradicts} as contradicts, false as repeat, "
+        f"{blank} as blank, {contradicts} as contradicts, "
         f"{', '.join(PROVENANCE)} from ({stacked}){window}"
     )
 

@@ -212,15 +212,18 @@ def _judged(db: DuckDBPyConnection, name: str, label: str, rules: Rules, among: 
     join = f"left join {among} a on a.account_id = e.account_id" if among else ""
     db.execute(
         f"create view {quoted(f'judged {name}')} as select e.*, k.status, "
-        f"{'a.account_id is not null' if among else 'true'} as in_table from {quoted(f'evidence {name}')} e "
+        f"{'a.account_id is not null' if among else 'true'} as in_table from {intake.with_repeats(db, name)} e "
         f"left join known_products k on k.product_id = e.product_id {join}"
     )
     judged = checks.judge(db, label, f"judged {name}", rules)
-    needs_join = {"unknown_account", "unknown_product"} & set(judged.broken)
+    broken = {*judged.broken} & {*rules.set_aside}
+    rows = quoted(f"evidence {name}")
+    if {"unknown_account", "unknown_product"} & broken:
+        rows = quoted(f"judged {name}")
+    elif "repeated_line" in broken:
+        rows = intake.with_repeats(db, name)
     db.execute(
-        f"create view {quoted(f'used {name}')} as select * from "
-        f"{quoted(f'judged {name}' if needs_join else f'evidence {name}')} "
-        f"where {checks.used(rules, judged.broken)}"
+        f"create view {quoted(f'used {name}')} as select * from {rows} where {checks.used(rules, judged.broken)}"
     )
     return judged
 

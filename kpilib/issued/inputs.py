@@ -177,12 +177,14 @@ class _Reader:
         """Keep the readable lines of one table of evidence."""
         raw = declared.model_copy(update={"life_months": None})
         bare = self.engagement.model_copy(update={"grain": None})
-        view = quoted(intake.evidence(self.db, number, raw, bare, self.readings))
+        intake.evidence(self.db, number, raw, bare, self.readings)
         read = "account_id is not null and day is not null and not bad_amount and not bad_stop"
-        once = " and not repeat" if declared.duplicates == "set aside" else ""
+        rows, once = quoted(f"evidence {number}"), ""
+        if declared.duplicates == "set aside":
+            rows, once = intake.with_repeats(self.db, str(number)), " and not repeat"
         start = "start" if declared.kind == "subscriptions" else "date"
         columns = f'account_id, item_id as product_id, day as {start}, stop as "end", quantity, revenue'
-        file = self._copy(f"select {columns} from {view} where {read}{once} order by all", f"evidence_{number}")
+        file = self._copy(f"select {columns} from {rows} where {read}{once} order by all", f"evidence_{number}")
         return Proof(file, self._read_from(declared), declared.kind, declared.products, declared.life_months)
 
     def accounts(self) -> Table | None:
