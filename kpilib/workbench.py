@@ -1,6 +1,6 @@
 """The workbench of the positions: accounts, products and quarters as numbers, tables kept while they are needed.
 
-Numbers that run from 0 are joined and grouped without hashing; what is read once or twice waits on disk.
+Numbers that run from 0 are joined and grouped without hashing; what is large waits on disk.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Bench:
     @property
     def told_apart(self) -> bool:
         """Whether every account has a key of its own: a number is found sooner than a name."""
-        return len({*self.counts}) == 1
+        accounts, keys = self.counts
+        return accounts == keys
 
     @cached_property
     def bits(self) -> int:
@@ -177,10 +178,10 @@ def quarters(portfolio: Portfolio, words: Words) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"quarter": "int32", "era": "int32"})
 
 
-def _days(quarters: Iterable[Quarter]) -> pd.DataFrame:
+def _days(every: Iterable[Quarter]) -> pd.DataFrame:
     rows = [
         (each.first_day + timedelta(number), each.index)
-        for each in quarters
+        for each in every
         for number in range((each.last_day - each.first_day).days + 1)
     ]
     return pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int32"})
