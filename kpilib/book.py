@@ -41,7 +41,7 @@ TABLES = (
 class Book:
     """Positions of one engagement under one look-back, and the base that measures count.
 
-    ``folder`` holds one Parquet file per table; opening one costs no pass over the client's facts.
+    ``folder`` holds a Parquet file per table, positions one per quarter; to open it costs no pass over the facts.
     """
 
     engagement: Engagement
@@ -62,24 +62,30 @@ class Book:
         db = duckdb.connect()
         for name in TABLES:
             if (sql is None or name in sql) and self.has(name):
-                db.execute(f"create view {name} as from {parquet(self.folder / f'{name}.parquet')}")
+                db.execute(f"create view {name} as from {parquet(self._files(name))}")
         return db
+
+    def _files(self, name: str) -> Path:
+        """Find a kept table: its file, or the folder of its files."""
+        folder = self.folder / name
+        return folder if folder.is_dir() else folder.with_name(f"{name}.parquet")
 
     def has(self, name: str) -> bool:
         """Whether a table was kept."""
-        return (self.folder / f"{name}.parquet").is_file()
+        return self._files(name).exists()
 
     def columns(self, name: str) -> list[str]:
         """Name the columns of a kept table; costs no engine."""
         import pyarrow.parquet as pq
 
-        return pq.read_schema(self.folder / f"{name}.parquet").names
+        files = self._files(name)
+        return pq.read_schema(min(files.iterdir()) if files.is_dir() else files).names
 
     def table(self, name: str) -> pd.DataFrame:
         """Read a small kept table whole; decimals stay decimals, days stay days."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.folder / f"{name}.parquet", partitioning=None).to_pandas(date_as_object=True)
+        return pq.read_table(self._files(name), partitioning=None).to_pandas(date_as_object=True)
 
     @cached_property
     def quarters(self) -> pd.DataFrame:

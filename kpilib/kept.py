@@ -119,7 +119,7 @@ def counted(engagement: Engagement, folder: Path) -> Book:
     facts = portfolio.load(engagement)
     try:
         folder.mkdir(parents=True)
-        positions.write(facts, folder / "positions.parquet")
+        positions.write(facts, folder / "positions")
         _copy(facts, "select * from accounts order by account_id", folder / "accounts.parquet")
         if engagement.opportunities is not None:
             _copy(facts, "select * from opportunities order by all", folder / "opportunities.parquet")
@@ -138,7 +138,7 @@ def _keep(engagement: Engagement, folder: Path) -> None:
     facts = portfolio.load(engagement)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
-        positions.write(facts, building / "positions.parquet")
+        positions.write(facts, building / "positions")
         if facts.sales is not None or facts.invoices is not None:
             with holdings.by_day(facts, building):
                 holdings.write(facts, building / "holdings.parquet")
@@ -146,7 +146,7 @@ def _keep(engagement: Engagement, folder: Path) -> None:
                 if facts.sales is not None:
                     lapsing.write(facts, building / "lapsing.parquet")
         _write_tables(facts, building)
-        sizes = {each.name: each.stat().st_size for each in building.glob("*.parquet")}
+        sizes = {name: file.stat().st_size for name, file in _tables(building).items()}
         (building / SIZES).write_text(json.dumps(sizes))
         building.chmod(folder.parent.stat().st_mode & 0o777)  # a book may be read by whom its shelf is for
         _put(building, folder)
@@ -168,11 +168,15 @@ def _put(building: Path, folder: Path) -> None:
         building.rename(folder)
 
 
+def _tables(folder: Path) -> dict[str, Path]:
+    return {each.relative_to(folder).as_posix(): each for each in folder.rglob("*.parquet")}
+
+
 def _whole(folder: Path) -> bool:
-    """Whether every table of a kept book is there as it was written, as far as its size and its ends can tell."""
+    """Whether every table of a kept book is there as written, as far as size and ends can tell, and no other is."""
     try:
-        sizes = json.loads((folder / SIZES).read_bytes())
-        return all(_ends(folder / name) == (size, PARQUET, PARQUET) for name, size in sizes.items())
+        sizes = {name: (size, PARQUET, PARQUET) for name, size in json.loads((folder / SIZES).read_bytes()).items()}
+        return {name: _ends(file) for name, file in _tables(folder).items()} == sizes
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -275,8 +279,8 @@ def _not_open(facts: Portfolio, folder: Path) -> pd.DataFrame:
     from kpilib import positions
 
     last = facts.quarters[-1]
-    nobodys = positions.open_to_nobody(facts, folder / "positions.parquet")
-    found = positions.proven_not_possible(facts, folder / "positions.parquet", last.index)
+    nobodys = positions.open_to_nobody(facts, folder / "positions")
+    found = positions.proven_not_possible(facts, folder / "positions", last)
     rows = [
         checks.entry(
             "holdings", rule, count, [f"{account}, {product}, on {last.last_day}" for account, product in pairs]

@@ -7,7 +7,8 @@ pairs of account and product with a return can be sold and yet not held; their l
 
 from __future__ import annotations
 
-from functools import partial, reduce
+import glob
+from functools import reduce
 from operator import add, or_
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,21 +19,23 @@ from duckdb import ConversionException, OutOfRangeException
 from kpilib.bits import BOUGHT, PLACES, WORD, Words, at, counted, whole
 from kpilib.errors import DataError
 from kpilib.facts.checks import EXAMPLES
-from kpilib.workbench import MONEY, NEVER, Bench, eras, key_of, quarters
+from kpilib.workbench import MONEY, NEVER, Bench, key_of, offers
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from kpilib.facts.portfolio import Portfolio
+    from kpilib.quarters import Quarter
 
 MOST = 10**14
 SOLD, RUNNING, SEEN = range(3)
 
 
-def write(portfolio: Portfolio, path: Path) -> None:
+def write(portfolio: Portfolio, folder: Path) -> None:
     """Compute what every account could hold and holds at the end of every quarter; keep it as Parquet.
 
-    One row per account and quarter in which the account is on file or active, ordered by quarter and account:
+    The folder is made, with a file for every quarter: ``2025Q1.parquet``. One row per account that is on file or
+    active, ordered by account:
 
     - ``account_id``; ``quarter``, its index
     - ``on_file``: joined by the quarter's last day and not yet left
@@ -47,19 +50,18 @@ def write(portfolio: Portfolio, path: Path) -> None:
     KpiError
         Where the facts, read only now, turn out to be at fault.
     """
-    bench = Bench(portfolio, path)
+    folder.mkdir()
+    bench = Bench(portfolio, folder)
     try:
         lines = bench.aside("lines", _lines(bench))
         returned = bench.keep("returned", bench.everyone(_returned(bench, lines)))
         stays = bench.keep("stays", _stays(bench, lines, returned))
-        dated = bench.keep("dated", bench.everyone(_dated(bench, stays)))
-        bench.drop("stays")
-        quarterly = bench.keep_by_quarter("quarterly", lines, partial(_quarterly, bench))
-        windows = _windows(bench, quarterly)
-        if len(bench.turns) > 1:  # so many rows that sorting them twice at once takes too much memory
-            windows = bench.aside("windows", windows)
-            bench.drop("quarterly")
-        bench.copy(_positions(bench, windows, returned, dated), path, "parquet_version v2")
+        dated = bench.keep("dated", _dated(bench, stays))
+        bench.drop(stays)
+        quarterly = bench.keep_in_parts("quarterly", [_quarterly(bench, lines, *each) for each in bench.turns])
+        abreast = bench.side_by_side("abreast", [returned, dated], quarterly)
+        files = {each: folder / f"{each.label}.parquet" for each in portfolio.quarters}
+        bench.at_once(bench.copying(_positions(bench, abreast, each), file) for each, file in files.items())
     except (ConversionException, OutOfRangeException):
         if bench.has_money:
             _refuse_too_much(portfolio)
@@ -81,7 +83,9 @@ def _refuse_too_much(portfolio: Portfolio) -> None:
         )
 
 
-def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+def proven_not_possible(
+    portfolio: Portfolio, folder: Path, quarter: Quarter
+) -> dict[str, tuple[int, list[tuple[str, str]]]]:
     """Count holdings that are proven but not possible at a quarter's end, by what stands against them.
 
     Returns
@@ -90,9 +94,8 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     account): how many, and the first few as account and product.
     """
     words, names = Words(portfolio.products), list(portfolio.products["product_id"])
-    offered = quarters(portfolio, words).set_index("quarter").loc[quarter]
-    rows = portfolio.con.read_parquet(path, hive_partitioning=False)
-    rows = rows.filter(rows.quarter == quarter)
+    offered = offers(portfolio, words).loc[quarter.index]
+    rows = _written(portfolio, folder, quarter.label)
     found = {}
     for rule, there in (("not_on_offer", False), ("outside_eligibility", True)):
         masks = {n: int(offered[f"offered_{n}"]) if there else PLACES & ~int(offered[f"offered_{n}"]) for n in words}
@@ -111,10 +114,10 @@ def proven_not_possible(portfolio: Portfolio, path: Path, quarter: int) -> dict[
     return found
 
 
-def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
+def open_to_nobody(portfolio: Portfolio, folder: Path) -> list[str]:
     """Name the products that are possible for no account in any quarter."""
     words = Words(portfolio.products)
-    rows = portfolio.con.read_parquet(path, hive_partitioning=False)
+    rows = _written(portfolio, folder, "*")
     found = rows.aggregate(**{f"some_{n}": rows[f"possible_{n}"].bit_or() for n in words}).to_pyarrow().to_pylist()[0]
     return [
         name for place, name in enumerate(portfolio.products["product_id"])
@@ -122,8 +125,12 @@ def open_to_nobody(portfolio: Portfolio, path: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def _written(portfolio: Portfolio, folder: Path, label: str) -> ir.Table:
+    return portfolio.con.read_parquet(f"{glob.escape(str(folder))}/{label}.parquet", hive_partitioning=False)
+
+
 def _lines(bench: Bench) -> ir.Table:
-    """Every line with numbers for names, and one of nothing for every account and quarter, so that none is silent."""
+    """Every line, with numbers for names."""
     sales, invoices = bench.portfolio.sales, bench.portfolio.invoices
     quantity = ("quantity",) if sales is not None and _any_quantity(sales) else ()
     parts = [] if sales is None else [sales]
@@ -131,8 +138,10 @@ def _lines(bench: Bench) -> ir.Table:
         parts.append(invoices.mutate(product_id=ibis.null("string"), quantity=ibis.null(MONEY)))
     columns = ("account_id", "product_id", "day", "revenue", *quantity)
     parts = [_placed(bench, each.select(*columns)).join(bench.days, "day") for each in parts]
-    lines = [*parts, _silence(bench)]
-    return ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in lines))
+    if not parts:
+        none = {"quarter": ibis.literal(0, "int32"), "place": ibis.literal(0, "int32"), "revenue": ibis.null(MONEY)}
+        parts = [bench.accounts.select("number", **none).limit(0)]
+    return ibis.union(*(each.select("number", "quarter", "place", "revenue", *quantity) for each in parts))
 
 
 def _any_quantity(sales: ir.Table) -> bool:
@@ -146,12 +155,6 @@ def _placed(bench: Bench, rows: ir.Table) -> ir.Table:
     rows = rows.left_join(bench.products, "product_id").mutate(key=key_of(rows.account_id))
     rows = rows.join(bench.accounts.select(by, "number"), by)
     return rows.mutate(place=rows.place.fill_null(bench.words.outside).cast("int32"))
-
-
-def _silence(bench: Bench) -> ir.Table:
-    every = bench.accounts.select("number").cross_join(bench.quarters.select("quarter"))
-    place = ibis.literal(bench.words.outside, "int32")
-    return every.mutate(place=place, revenue=ibis.literal(0).cast(MONEY), quantity=ibis.null(MONEY))
 
 
 def _returned(bench: Bench, lines: ir.Table) -> ir.Table:
@@ -205,8 +208,7 @@ def _running(bench: Bench, spans: ir.Table) -> ir.Table:
 
 def _seen(bench: Bench, snapshots: ir.Table) -> ir.Table:
     """Snapshots, each of which speaks for its own day."""
-    ends = bench.quarters.select("quarter", day="as_of")
-    rows = _placed(bench, snapshots).join(ends, "day")
+    rows = _placed(bench, snapshots).join(bench.last_days, "day")
     opens = {"opens": rows.quarter, "closes": rows.quarter + 1}
     return rows.mutate(evidence=SEEN, revenue=1, quantity=ibis.null(MONEY), **opens)
 
@@ -236,17 +238,21 @@ def _dated(bench: Bench, stays: ir.Table) -> ir.Table:
 def _held(stays: ir.Table, quarter: int, free_items_count: bool) -> ir.BooleanValue:
     """Net revenue above zero and, where anything was moved, net quantity too."""
     counts = (stays.opens <= quarter) & (quarter < stays.closes)
-    revenue = stays.revenue.sum(where=counts)
+    revenue = counts.ifelse(stays.revenue, 0).sum()
     if "quantity" not in stays.columns:
         return revenue > 0
-    quantity = stays.quantity.sum(where=counts)
+    quantity = counts.ifelse(stays.quantity, 0).sum()
     moved = (stays.quantity != 0).any(where=counts).fill_null(False)
     held = (revenue > 0) & (~moved | (quantity > 0))
     return held | ((quantity > 0) & (revenue >= 0)) if free_items_count else held
 
 
-def _quarterly(bench: Bench, lines: ir.Table) -> ir.Table:
-    """What every account bought in every quarter, as words, and its revenue."""
+def _quarterly(bench: Bench, lines: ir.Table, first: int, last: int) -> ir.Table:
+    """What every account bought in each of some quarters, as words, and its revenue.
+
+    Quarters and accounts are small numbers, which DuckDB groups without hashing.
+    """
+    lines = lines.filter(lines.quarter.between(first, last))
     free = bench.portfolio.engagement.free_items_count and "quantity" in lines.columns
     words = {}
     for n in bench.words:
@@ -256,74 +262,38 @@ def _quarterly(bench: Bench, lines: ir.Table) -> ir.Table:
     return lines.group_by("quarter", "number").agg(revenue=lines.revenue.sum().cast(MONEY), **words)
 
 
-def _windows(bench: Bench, quarterly: ir.Table) -> ir.Table:
-    """The same over trailing windows: revenue and activity over the engagement's, each product over its own.
-
-    Every account has every quarter. In the order of quarters, the one before is therefore as many rows above as
-    there are accounts, and one sort serves every window.
-    """
-    in_order = ibis.window(order_by=quarterly.quarter.cast("int64") * bench.count + quarterly.number)
+def _positions(bench: Bench, abreast: ir.Table, quarter: Quarter) -> ir.Table:
+    """What every account could hold and holds at the end of one quarter; without those neither on file nor active."""
+    offered = bench.offers.loc[quarter.index]
     lookbacks = bench.portfolio.products["lookback_quarters"].astype(int)
 
-    def trailing(name: str, quarters: int) -> list[ir.Value]:
-        before = (quarterly[name].lag(ago * bench.count).over(in_order) for ago in range(1, quarters))
-        return [quarterly[name], *(each.fill_null(0) for each in before)]
+    def within(name: str, quarters: int) -> list[ir.Value]:
+        """Of the quarters up to this one: revenue and activity over the engagement's, each product over its own."""
+        names = (f"{name}_{each}" for each in range(quarter.index - quarters + 1, quarter.index + 1))
+        return [abreast[each] for each in names if each in abreast.columns]
 
     def sold(word: int, quarters: int) -> ir.IntegerValue:
-        return reduce(or_, trailing(f"word_{word}", quarters))
+        return reduce(or_, within(f"word_{word}", quarters))
 
     words = {}
     for n in bench.words:
         masks = {each: whole(bench.words.mask(n, lookbacks == each)) for each in {*lookbacks}}
-        words[f"word_{n}"] = reduce(or_, (sold(n, each) & mask for each, mask in masks.items()))
-    return quarterly.select(
-        "quarter",
-        "number",
-        "revenue",
-        revenue_window=reduce(add, trailing("revenue", bench.lookback)),
-        bought=sold(0, bench.lookback) < 0,
-        **words,
-    )
-
-
-def _positions(bench: Bench, windows: ir.Table, returned: ir.Table, dated: ir.Table) -> ir.Table:
-    """One row per account and quarter, in order; without those neither on file nor active."""
-    accounts = bench.accounts.join(returned, "number").join(dated, "number")
-    rows = windows.join(accounts, "number").join(bench.quarters, "quarter")
-    words, indexes = {}, [each.index for each in bench.portfolio.quarters]
-    dated_words = {n: _which(rows.quarter, {each: rows[f"dated_{n}_{each}"] for each in indexes}) for n in bench.words}
-    for n, dated_word in dated_words.items():
-        words[f"possible_{n}"] = _open(bench, rows, n) & rows[f"offered_{n}"]
-        words[f"proven_{n}"] = (rows[f"word_{n}"] & ~rows[f"returned_{n}"]) | (dated_word & PLACES)
-    rows = rows.mutate(
-        on_file=(rows.joined_on <= rows.as_of) & (rows.as_of < rows.left_on),
-        active=rows.bought | (dated_words[0] < 0),
-        **words,
-    )
-    rows = rows.filter(rows.on_file | rows.active).order_by("quarter", "number")
-    return rows.select(
+        bought = reduce(or_, (sold(n, each) & mask for each, mask in masks.items()))
+        dated = abreast[f"dated_{n}_{quarter.index}"]
+        words[f"possible_{n}"] = abreast[f"open_{offered.era}_{n}"] & whole(int(offered[f"offered_{n}"]))
+        words[f"proven_{n}"] = (bought & ~abreast[f"returned_{n}"]) | (dated & PLACES)
+    rows = abreast.select(
         "account_id",
-        "quarter",
-        "on_file",
-        "active",
-        *words,
-        revenue_quarter=_money(bench, rows.revenue),
-        revenue_window=_money(bench, rows.revenue_window),
+        quarter=ibis.literal(quarter.index, "int32"),
+        on_file=(abreast.joined_on <= quarter.last_day) & (quarter.last_day < abreast.left_on),
+        active=(sold(0, bench.lookback) < 0) | (abreast[f"dated_0_{quarter.index}"] < 0),
+        **words,
+        revenue_quarter=_money(bench, abreast[f"revenue_{quarter.index}"]),
+        revenue_window=_money(bench, reduce(add, within("revenue", bench.lookback))),
     )
+    return rows.filter(rows.on_file | rows.active)
 
 
 def _money(bench: Bench, amount: ir.DecimalValue) -> ir.DecimalValue:
     """An amount; undefined, not 0, where the client gives no revenue at all."""
     return amount.cast(MONEY) if bench.has_money else ibis.null(MONEY)
-
-
-def _open(bench: Bench, rows: ir.Table, word: int) -> ir.IntegerValue:
-    """What was open to the account under the rules in force at the quarter's end."""
-    return _which(rows.era, {era: rows[f"open_{era}_{word}"] for era, _ in enumerate(eras(bench.portfolio))})
-
-
-def _which(number: ir.IntegerValue, values: dict[int, ir.IntegerValue]) -> ir.IntegerValue:
-    """Choose the value that goes with a number, which is one of them."""
-    if len(values) == 1:
-        return next(iter(values.values()))
-    return ibis.cases(*((number == each, value) for each, value in values.items()), else_=0)

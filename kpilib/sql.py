@@ -43,14 +43,17 @@ def file(path: str | Path) -> str:
 
 
 def parquet(path: str | Path) -> str:
-    """Read one Parquet file; a folder above it called ``quarter=2024Q4`` adds no column, nor takes the place of one.
+    """Read a Parquet file, or every one in a folder, in the order of their names.
+
+    A folder above called ``quarter=2024Q4`` adds no column, nor takes the place of one.
 
     Example
     -------
-    >>> parquet("Client [1]/positions.parquet")
-    "read_parquet('Client [[]1]/positions.parquet', hive_partitioning = false)"
+    >>> parquet("Client [1]/accounts.parquet")
+    "read_parquet('Client [[]1]/accounts.parquet', hive_partitioning = false)"
     """
-    return f"read_parquet({file(path)}, hive_partitioning = false)"
+    files = literal(f"{glob.escape(str(path))}/*.parquet") if Path(path).is_dir() else file(path)
+    return f"read_parquet({files}, hive_partitioning = false)"
 
 
 def literals(values: Iterable[object]) -> str:

@@ -5,11 +5,13 @@ Numbers that run from 0 are joined and grouped without hashing; what is large wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from math import log2
+from math import ceil, log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MONEY = "decimal(18, 4)"
 BEGINNING, NEVER = date(1, 1, 1), date(9999, 12, 31)
 GROUPS_IN_MEMORY = 1_000_000_000  # bytes
+ACCOUNTS_AT_LEAST = 25_000
 
 
 @dataclass
@@ -35,8 +38,9 @@ class Bench:
     """The tables that positions are made from, with numbers for names; gone once cleared."""
 
     portfolio: Portfolio
-    path: Path
+    folder: Path
     kept: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
 
     @cached_property
@@ -52,14 +56,20 @@ class Bench:
         return self.keep("products", rows.astype({"place": "int32"}))
 
     @cached_property
-    def quarters(self) -> ir.Table:
-        """As :func:`quarters` has them."""
-        return self.keep("quarters", quarters(self.portfolio, self.words))
+    def offers(self) -> pd.DataFrame:
+        """As :func:`offers` has them."""
+        return offers(self.portfolio, self.words)
 
     @cached_property
     def days(self) -> ir.Table:
         """Every ``day`` and its ``quarter``."""
         return self.keep("days", _days(self.portfolio.quarters))
+
+    @cached_property
+    def last_days(self) -> ir.Table:
+        """The last ``day`` of every ``quarter``."""
+        rows = [(each.last_day, each.index) for each in self.portfolio.quarters]
+        return self.keep("last_days", pd.DataFrame(rows, columns=["day", "quarter"]).astype({"quarter": "int32"}))
 
     @cached_property
     def accounts(self) -> ir.Table:
@@ -84,17 +94,28 @@ class Bench:
         return accounts == keys
 
     @cached_property
+    def threads(self) -> int:
+        """Threads the engine may use."""
+        return self.run("select current_setting('threads')").fetchone()[0]
+
+    @cached_property
     def bits(self) -> int:
         """Bits for which DuckDB sets memory aside, for every group there could be and once per thread."""
-        threads = self.run("select current_setting('threads')").fetchone()[0]
-        return int(log2(GROUPS_IN_MEMORY / threads / (16 * (2 + len(list(self.words))))))
+        return int(log2(GROUPS_IN_MEMORY / self.threads / (16 * (2 + len(list(self.words))))))
 
     @property
     def turns(self) -> list[tuple[int, int]]:
-        """First and last of the quarters that are grouped at a time: as many as memory allows."""
-        few = 2 ** max(self.bits - (self.count + 1).bit_length(), 2) - 2
+        """First and last of the quarters that a thread groups at a time: its share, or as many as memory allows."""
         indexes = [each.index for each in self.portfolio.quarters]
+        most = 2 ** max(self.bits - (self.count + 1).bit_length(), 2) - 2
+        few = min(most, ceil(len(indexes) / self.threads))
         return [(indexes[n], indexes[n : n + few][-1]) for n in range(0, len(indexes), few)]
+
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """First and last of the accounts that a thread takes at a time."""
+        many = max(ceil(self.count / self.threads), ACCOUNTS_AT_LEAST)
+        return [(n, n + many - 1) for n in range(0, max(self.count, 1), many)]
 
     @property
     def has_money(self) -> bool:
@@ -111,71 +132,110 @@ class Bench:
         self.kept.append(f"positions_{name}")
         if isinstance(rows, pd.DataFrame):
             self.portfolio.db.register("positions_frame", rows)
-            self.run(f"create temp table {self.kept[-1]} as from positions_frame")
+            self.run(f"create table {self.kept[-1]} as from positions_frame")
             self.portfolio.db.unregister("positions_frame")
             return self.portfolio.con.table(self.kept[-1])
-        self.run(f"create temp table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
+        self.run(f"create table {self.kept[-1]} as {self.portfolio.con.compile(rows)}")
         return ibis.table(rows.schema(), name=self.kept[-1])
 
-    def keep_by_quarter(self, name: str, lines: ir.Table, grouped: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """The same for groups of lines by quarter and account: small numbers, which DuckDB finds without hashing."""
-        some = [lines.filter(lines.quarter.between(*each)) for each in self.turns] if self.turns[1:] else [lines]
-        self.run(f"set perfect_ht_threshold = {self.bits}")
-        try:
-            table = self.keep(name, grouped(some[0]))
-            for each in some[1:]:
-                self.run(f"insert into {self.kept[-1]} {self.portfolio.con.compile(grouped(each))}")
-            return table
-        finally:
-            self.run("reset perfect_ht_threshold")
+    def keep_in_parts(self, name: str, parts: list[ir.Table]) -> ir.Table:
+        """The same for a table in parts, each computed on a thread of its own.
+
+        Threads that share in a grouping would each set memory aside for all of it.
+        """
+        return self._in_parts(name, map(self.portfolio.con.compile, parts))
+
+    def side_by_side(self, name: str, once: list[ir.Table], quarterly: ir.Table) -> ir.Table:
+        """One row per account, in order, with all that is known of it; 0 for what is not.
+
+        The columns of ``quarterly`` are named after their quarter: ``revenue_8092``. Joined in SQL, because Ibis thinks
+        long about so many tables.
+        """
+        tables = {each.get_name(): {column: column for column in each.columns} for each in once}
+        for each in self.portfolio.quarters:
+            rows = f"(from {quarterly.get_name()} where quarter = {each.index})"
+            tables[rows] = {column: f"{column}_{each.index}" for column in quarterly.columns if column != "quarter"}
+        joins, columns = [], []
+        for n, (rows, names) in enumerate(tables.items()):
+            joins.append(f"left join {rows} t{n} using (number)")
+            columns += [f"coalesce(t{n}.{old}, 0) as {new}" for old, new in names.items() if old != "number"]
+        sql = f"select a.* exclude (key), {', '.join(columns)} from {self.accounts.get_name()} a {' '.join(joins)}"
+        shares = (f"{sql} where number between {first} and {last} order by number" for first, last in self.shares)
+        return self._in_parts(name, shares)
+
+    def _in_parts(self, name: str, parts: Iterable[str]) -> ir.Table:
+        tables = {f"positions_{name}_{n}": each for n, each in enumerate(parts)}
+        self.kept += tables
+        self.at_once(f"create table {table} as {each}" for table, each in tables.items())
+        self.views.append(f"positions_{name}")
+        self.run(f"create view {self.views[-1]} as {' union all '.join(f'from {each}' for each in tables)}")
+        return self.portfolio.con.table(self.views[-1])
 
     def aside(self, name: str, rows: ir.Table) -> ir.Table:
         """The same, and let it wait on disk: as differences its numbers take little room, and packing pays no more."""
-        self.files.append(self.path.with_name(f"{self.path.name}.{name}"))
-        self.copy(rows, self.files[-1], "compression uncompressed, parquet_version v2")
-        self.run(f"create temp view positions_{name} as from {parquet(self.files[-1])}")
-        return ibis.table(rows.schema(), name=f"positions_{name}")
+        self.files.append(self.folder / f".{name}.parquet")
+        self.run(self.copying(rows, self.files[-1], "compression uncompressed"))
+        self.views.append(f"positions_{name}")
+        self.run(f"create view {self.views[-1]} as from {parquet(self.files[-1])}")
+        return ibis.table(rows.schema(), name=self.views[-1])
 
     def everyone(self, rows: ir.Table) -> ir.Table:
         """The same numbers for every account, 0 where there are none: so they are joined without hashing."""
         every = self.accounts.select("number").left_join(rows, "number")
         return every.select("number", **{name: every[name].fill_null(0) for name in rows.columns if name != "number"})
 
-    def copy(self, rows: ir.Table, path: Path, options: str) -> None:
-        """Write Parquet without searching for repeated values: there are hardly any.
+    def copying(self, rows: ir.Table, path: Path, *options: str) -> str:
+        """Say how rows are written as Parquet, without a search for repeated values: there are hardly any.
 
         Ibis's own way of writing trips over an apostrophe in the path.
         """
-        sql = self.portfolio.con.compile(rows)
-        self.run(f"copy ({sql}) to {literal(path)} (format parquet, dictionary_size_limit 1, {options})")
+        said = ", ".join(("format parquet", "parquet_version v2", "dictionary_size_limit 1", *options))
+        return f"copy ({self.portfolio.con.compile(rows)}) to {literal(path)} ({said})"
+
+    def at_once(self, statements: Iterable[str]) -> None:
+        """Have the engine do many things side by side, each on a thread of its own."""
+        threads = self.threads
+        self.run("set threads = 1")
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                deque(pool.map(self._alone, statements), maxlen=0)
+        finally:
+            self.run(f"set threads = {threads}")
+
+    def _alone(self, statement: str) -> None:
+        with self.portfolio.db.cursor() as db:
+            db.execute(f"set perfect_ht_threshold = {self.bits}")
+            db.execute(statement)
 
     def run(self, sql: str) -> Any:
         """Have the engine do it."""
         return self.portfolio.con.raw_sql(sql)
 
-    def drop(self, name: str) -> None:
-        """Forget a table that nobody reads any more."""
-        self.run(f"drop table temp.positions_{name}")
+    def drop(self, *tables: ir.Table) -> None:
+        """Forget tables that nobody reads any more."""
+        for each in tables:
+            self.run(f"drop table {each.get_name()}")
 
     def clear(self) -> None:
         """Forget all tables, and those on disk."""
+        for name in self.views:
+            self.run(f"drop view if exists {name}")
         for name in self.kept:
-            self.run(f"drop table if exists temp.{name}")
+            self.run(f"drop table if exists {name}")
         for file in self.files:
-            self.run(f"drop view if exists positions_{file.suffix[1:]}")
             file.unlink(missing_ok=True)
 
 
-def quarters(portfolio: Portfolio, words: Words) -> pd.DataFrame:
-    """Every quarter's last day, what the catalogue offers on it, and the rules then in force (its era)."""
+def offers(portfolio: Portfolio, words: Words) -> pd.DataFrame:
+    """By quarter: what the catalogue offers on its last day, and the rules then in force (its era)."""
     sets = eras(portfolio)
     stretches = list(zip(portfolio.products["launched"], portfolio.products["retired"], strict=True))
-    rows = []
+    rows = {}
     for each in portfolio.quarters:
         there = [_covers(each, start, stop) for start, stop in stretches]
-        row = {"quarter": each.index, "as_of": each.last_day, "era": sets.index(_in_force(portfolio, each))}
-        rows.append(row | {f"offered_{n}": words.mask(n, there) for n in words})
-    return pd.DataFrame(rows).astype({"quarter": "int32", "era": "int32"})
+        offered = {f"offered_{n}": words.mask(n, there) for n in words}
+        rows[each.index] = {"era": sets.index(_in_force(portfolio, each))} | offered
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _days(every: Iterable[Quarter]) -> pd.DataFrame:

@@ -484,9 +484,9 @@ def test_another_kit_that_counts_otherwise_is_kit(tmp_path, monkeypatch):
 
     def counting_otherwise(declared, folder):
         book = written(declared, folder)
-        file = folder / "positions.parquet"
-        duckdb.sql(f"create or replace table rows as select * replace (proven_0 & 3 as proven_0) from '{file}'")
-        duckdb.sql(f"copy rows to '{file}'")
+        for file in (folder / "positions").iterdir():
+            duckdb.sql(f"create or replace table rows as select * replace (proven_0 & 3 as proven_0) from '{file}'")
+            duckdb.sql(f"copy rows to '{file}'")
         return book
 
     monkeypatch.setattr(kept, "counted", counting_otherwise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def refused(of: str, number: int):
     return opened
 
 
-@pytest.mark.parametrize("table", ["quarters", "positions", "holdings", "products"])
+@pytest.mark.parametrize("table", ["quarters", "positions/2025Q1", "holdings", "products"])
 @pytest.mark.parametrize("damage", [b"", b"junk", None])
 def test_a_damaged_table_is_computed_again(tmp_path, table, damage):
     path = sales(tmp_path, ROWS)
@@ -57,6 +58,16 @@ def test_a_damaged_table_is_computed_again(tmp_path, table, damage):
     assert degree.of(again, "2025Q2") == told
     assert (again.folder / f"{table}.parquet").read_bytes() == whole
     assert [each.name for each in (tmp_path / ".kpi").iterdir()] == [again.folder.name]
+
+
+def test_a_copy_that_another_program_leaves_among_the_positions_is_never_counted(tmp_path):
+    path = sales(tmp_path, ROWS)
+    book = kept.open_book(path)
+    told = degree.of(book, "2025Q2")
+    shutil.copy(book.folder / "positions" / "2025Q2.parquet", book.folder / "positions" / "2025Q2 (copy).parquet")
+    again = kept.open_book(path)
+    assert degree.of(again, "2025Q2") == told
+    assert not (again.folder / "positions" / "2025Q2 (copy).parquet").exists()
 
 
 def test_an_empty_folder_of_the_same_name_is_filled(tmp_path):
@@ -116,7 +127,7 @@ def test_what_the_machine_refuses_is_no_fault_of_the_kit(tmp_path, capsys, monke
 
 def test_where_a_table_is_damaged_within_the_folder_to_delete_is_named(tmp_path, capsys):
     path = sales(tmp_path, ROWS)
-    file = kept.open_book(path).folder / "positions.parquet"
+    file = kept.open_book(path).folder / "positions" / "2025Q1.parquet"
     data = bytearray(file.read_bytes())
     data[4:-8] = b"j" * (len(data) - 12)
     file.write_bytes(data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,13 +45,14 @@ def kit(path: Path) -> Callable[[], Any]:
 
     facts = portfolio.load(engagement.load(path))
     facts.db.execute(f"set threads = {THREADS}")
-    written = path.with_name("positions.parquet")
+    written = path.with_name("positions")
+    shutil.rmtree(written, ignore_errors=True)
 
     def run() -> list[tuple[Any, ...]]:
         positions.write(facts, written)
         return facts.db.execute(
             "select quarter, count(*), sum(bit_count(proven_0 & possible_0))::bigint, "
-            f"sum(bit_count(possible_0))::bigint, sum(revenue_window)::varchar from '{written}' "
+            f"sum(bit_count(possible_0))::bigint, sum(revenue_window)::varchar from '{written}/*.parquet' "
             "where active group by 1 order by 1"
         ).fetchall()
 
