@@ -25,9 +25,9 @@ QUIETLY = settings(
 )
 
 
-def computed(client, folder) -> list[dict]:
+def computed(client, folder, threads=None) -> list[dict]:
     """The engine's positions, its bits read one by one."""
-    con = ibis.duckdb.connect()
+    con = ibis.duckdb.connect(**({"threads": threads} if threads else {}))
     try:
         path = Path(tempfile.mkdtemp(dir=folder)) / "positions"
         positions.write(plainest.portfolio(client, con), path)
@@ -63,6 +63,13 @@ def test_positions_are_the_same_however_few_quarters_are_grouped_at_a_time(tmp_p
     client = plainest.client(seed)
     monkeypatch.setattr(workbench, "GROUPS_IN_MEMORY", 10_000)
     assert computed(client, tmp_path) == expected(client)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 64])
+def test_positions_are_the_same_on_any_number_of_threads(tmp_path, monkeypatch, threads):
+    client = plainest.client(5, accounts=40, lines=2000)
+    monkeypatch.setattr(workbench, "ACCOUNTS_AT_LEAST", 7)
+    assert computed(client, tmp_path, threads) == expected(client)
 
 
 def test_accounts_that_share_a_key_are_found_by_their_names(tmp_path, monkeypatch):
@@ -133,3 +140,24 @@ def test_amounts_too_large_to_be_added_up_are_refused_by_name(tmp_path):
         "An account's revenue must stay below 100,000,000,000,000. That of 'B' adds up to 120,000,000,000,000, "
         "credits counted as sales. Give amounts in thousands or in millions."
     )
+
+
+def test_a_run_that_fails_leaves_the_engine_as_it_was(tmp_path):
+    rows = "".join(f"{account},x,2025-01-05,1,60000000000000\n" for account in "ABB")
+    facts = portfolio.load(load(sales(tmp_path, rows)))
+    facts.db.execute("set threads = 3")
+    with pytest.raises(DataError):
+        positions.write(facts, tmp_path / "positions")
+    settings = "select current_setting('threads'), current_setting('perfect_ht_threshold')"
+    assert facts.db.execute(settings).fetchone() == (3, 12)
+    assert (
+        facts.db.execute(
+            "select table_name from duckdb_tables() where starts_with(table_name, 'positions_')"
+        ).fetchall()
+        == []
+    )
+    assert (
+        facts.db.execute("select view_name from duckdb_views() where starts_with(view_name, 'positions_')").fetchall()
+        == []
+    )
+    assert [each.name for each in (tmp_path / "positions").iterdir()] == []
