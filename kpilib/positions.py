@@ -263,12 +263,15 @@ def _quarterly(bench: Bench, lines: ir.Table, first: int, last: int) -> ir.Table
 
 
 def _positions(bench: Bench, abreast: ir.Table, quarter: Quarter) -> ir.Table:
-    """What every account could hold and holds at the end of one quarter; without those neither on file nor active."""
+    """What every account could hold and holds at the end of one quarter; without those neither on file nor active.
+
+    Revenue and activity look back as far as the engagement does, every product as far as its own window.
+    """
     offered = bench.offers.loc[quarter.index]
     lookbacks = bench.portfolio.products["lookback_quarters"].astype(int)
 
     def within(name: str, quarters: int) -> list[ir.Value]:
-        """Of the quarters up to this one: revenue and activity over the engagement's, each product over its own."""
+        """Give the columns of so many quarters up to this one, as far as the data go back."""
         names = (f"{name}_{each}" for each in range(quarter.index - quarters + 1, quarter.index + 1))
         return [abreast[each] for each in names if each in abreast.columns]
 
