@@ -263,25 +263,30 @@ def products_by_new(moves: pd.DataFrame) -> Finding:
 def by_tenure(book: Book, quarter: str) -> pd.DataFrame:
     """Degree by how long accounts have been customers: since they joined, else since they were first active.
 
-    An account whose first activity is in the first quarter of the data has been there at least so long.
+    Somebody first active in a quarter has been there since its last day at least. Who was active as the data begin
+    has been there so long or longer: that says something of three years, and of one or two where nobody's joining is
+    known; of less it says nothing.
 
     Returns
     -------
-    One row per tenure with accounts: years (completed, 0 to 3; 3 is three or more; missing where neither is known),
+    One row per tenure with accounts: years (completed, 0 to 3; 3 is three or more; missing where it is not known),
     accounts, n (with a degree), mean, pooled (0 to 1; missing where suppressed), suppressed.
     """
     at = queries.moment(book, quarter)
     found = queries.fetch(
         book,
         f"""
-        WITH first AS (
-            SELECT p.account_id, min(q.first_day) AS active_on FROM positions p JOIN quarters q USING (quarter)
-            WHERE p.active GROUP BY p.account_id
+        WITH first AS (SELECT account_id, min(quarter) AS quarter FROM positions WHERE active GROUP BY account_id),
+        since AS (
+            SELECT c.possible, c.held, a.joined_on IS NULL AND f.quarter = (SELECT min(quarter) FROM quarters) AS longer,
+                   date_part('year', age(DATE '{at.as_of}' + 1, coalesce(a.joined_on, q.as_of))) AS years
+            FROM ({queries.base(book, [at.index])}) c LEFT JOIN accounts a USING (account_id)
+            LEFT JOIN first f USING (account_id) LEFT JOIN quarters q ON q.quarter = f.quarter
         )
-        SELECT least(3, date_part('year', age(DATE '{at.as_of}' + 1, coalesce(a.joined_on, f.active_on)))) AS years,
-               c.possible, c.held, count(*) AS accounts
-        FROM ({queries.base(book, [at.index])}) c LEFT JOIN accounts a USING (account_id)
-        LEFT JOIN first f USING (account_id) GROUP BY ALL
+        SELECT CASE WHEN years >= 3 THEN 3
+                    WHEN longer AND (years = 0 OR (SELECT count(joined_on) FROM accounts) > 0) THEN NULL
+                    ELSE years END AS years, possible, held, count(*) AS accounts
+        FROM since GROUP BY ALL
         """,
         order=["years", "possible", "held"],
     )

@@ -264,6 +264,15 @@ def test_tenure_counts_from_joining_else_from_the_first_activity(northgate, book
     assert pitfalls.by_tenure(small, "2026Q1")[["years", "n"]].to_numpy().tolist() == [[0, 1], [1, 1]]
 
 
+def test_who_is_there_as_the_data_begin_is_of_no_known_tenure_before_a_year_is_sure(book):
+    """Active in a first quarter may mean since its last day, or for ten years."""
+    young = book(*["A"] * 3, "Ax B", products="xy", engagement={"minimum_cell": 1})
+    found = pitfalls.by_tenure(young, "2025Q4")
+    assert found["n"].tolist() == [1, 1]
+    assert found["years"].iloc[0] == 0
+    assert found["years"].isna().iloc[1]
+
+
 def test_an_empty_base_one_account_and_nothing_possible_alarm_nobody(book):
     empty = book("A~ B~", "A~", products="x", base="active")
     for odd in (empty, book("Ax", "Ax", products="x"), book("Ax-", products="x")):
