@@ -278,7 +278,8 @@ def by_tenure(book: Book, quarter: str) -> pd.DataFrame:
         f"""
         WITH first AS (SELECT account_id, min(quarter) AS quarter FROM positions WHERE active GROUP BY account_id),
         since AS (
-            SELECT c.possible, c.held, a.joined_on IS NULL AND f.quarter = (SELECT min(quarter) FROM quarters) AS longer,
+            SELECT c.possible, c.held,
+                   a.joined_on IS NULL AND f.quarter = (SELECT min(quarter) FROM quarters) AS longer,
                    date_part('year', age(DATE '{at.as_of}' + 1, coalesce(a.joined_on, q.as_of))) AS years
             FROM ({queries.base(book, [at.index])}) c LEFT JOIN accounts a USING (account_id)
             LEFT JOIN first f USING (account_id) LEFT JOIN quarters q ON q.quarter = f.quarter

@@ -130,6 +130,14 @@ def test_caveats_come_only_where_they_hold():
     assert len(say.caveats([], [])) == 1
 
 
+def test_those_of_whom_nothing_is_given_are_named_where_they_are_what_all_are_compared_with():
+    few = profile()
+    assert not [each for each in say.caveats([], [few]) if "of whom nothing is given" in each]
+    many = few.assign(segment=["(not given)", "b", "c"], share=[0.6, 0.3, 0.1], accounts=[60, 30, 10])
+    (said,) = (each for each in say.caveats([], [many]) if "of whom nothing is given" in each)
+    assert "(60 of 100, who have" in said
+
+
 def test_scores_that_do_not_divide_are_told():
     cuts = {"recency": (90, 60, 30, 7), "frequency": (1, 2, 3, 4), "money": (1, 2, 3, 4)}
     assert say.undivided(SimpleNamespace(**cuts)) is None

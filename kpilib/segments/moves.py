@@ -39,22 +39,24 @@ def movers(book: Book, quarter: str, against: str, segmentation: Segmentation) -
     return found
 
 
-def moved(book: Book, quarter: str, against: str, segmentation: Segmentation, most: int = 1000) -> pd.DataFrame:
+def moved(book: Book, quarter: str, against: str, segmentation: Segmentation, most: int | None = None) -> pd.DataFrame:
     """List the accounts that changed segment, those of largest revenue before first.
 
     Returns
     -------
-    One row per account counted both times, ``most`` at most: account_id, name and owner (missing where the client
-    has none), before, now (segments), held_before, held (products), revenue_before, revenue (Decimal, of the windows).
+    One row per account counted both times, all or ``most`` of them: account_id, name and owner (missing where the
+    client has none), before, now (segments), held_before, held (products), revenue_before, revenue (Decimal, of the
+    windows).
     """
     told = queries.attributes(book)
+    limit = "" if most is None else f"LIMIT {int(most)}"
     known = ", ".join(f"{f'a.{name}' if name in told else 'NULL::VARCHAR'} AS {name}" for name in ("name", "owner"))
     return queries.fetch(
         book,
         f"""SELECT m.account_id, {known}, m.* EXCLUDE (account_id)
             FROM ({_both(book, quarter, against, segmentation)}) m LEFT JOIN accounts a USING (account_id)
             WHERE before <> now AND {queries.literal(NOT_COUNTED)} NOT IN (before, now)
-            ORDER BY revenue_before DESC NULLS LAST, held_before DESC, account_id LIMIT {int(most)}""",
+            ORDER BY revenue_before DESC NULLS LAST, held_before DESC, account_id {limit}""",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpilib.written import Row, are, missing, money, per_cent, plural, points, quarter, upper
+from kpilib.written import Row, are, count, missing, money, per_cent, plural, points, quarter, upper
 
 NO_CHANCE = "No open product has a chance that may be relied on."
 
@@ -19,12 +19,12 @@ def plan(found: Any, untrusted: str | None = None) -> list[str]:
     """
     gap = f"From {per_cent(found.now)} to {per_cent(found.target)}"
     if found.slots_to_fill is None:
-        first = f"{gap} is out of reach: not even if all {plural(found.open_slots, 'open slot')} were filled."
+        first = f"{gap} is out of reach: not even if all that could be bought ({count(found.open_slots)}) were."
     else:
         first = (
             f"{gap} takes {plural(found.slots_to_fill, 'more product sold', 'more products sold')} to customers who "
-            f"could buy them, the likeliest first and nothing lost meanwhile; {plural(found.open_slots, 'is', 'are')} "
-            "open."
+            f"could buy them, the likeliest first and nothing lost meanwhile; {count(found.open_slots)} "
+            "could be bought."
         )
     if found.expected is None:
         return [
@@ -87,12 +87,12 @@ def revenue_plan(found: Any, currency: str | None) -> list[str]:
     if found.rest is None:
         return [f"{gap}: what that takes cannot be said, for no slot has a chance and an amount that may be relied on."]
     if found.slots_to_fill is None:
-        first = f"{gap} is out of reach: not even if all {plural(found.open_slots, 'open slot')} were filled."
+        first = f"{gap} is out of reach: not even if all that could be bought ({count(found.open_slots)}) were."
     else:
         first = (
             f"{gap} takes {plural(found.slots_to_fill, 'more product sold', 'more products sold')}, those of most "
             f"expected value first, at what customers of like size spend and nothing lost meanwhile; "
-            f"{plural(found.open_slots, 'is', 'are')} open."
+            f"{count(found.open_slots)} could be bought."
         )
     best = "best call" if found.calls == 1 else f"{found.calls:,} best calls"
     whole, part = (money(each, currency, 0) for each in (found.gain + found.rest, found.gain))

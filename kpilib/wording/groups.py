@@ -12,7 +12,9 @@ from kpilib.written import are, count, floats, name, per_cent, plural, points, q
 
 NOT_COUNTED = "(not counted)"
 MANY = 10
-NO_GROUP = ("(not given)", "(smaller groups together)", "(could buy nothing)")
+BLANK = 0.25  # share of customers without an attribute from which on they weigh in what others are compared with
+NOT_GIVEN = "(not given)"
+NO_GROUP = (NOT_GIVEN, "(smaller groups together)", "(could buy nothing)")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
@@ -152,9 +154,27 @@ def caveats(views: Sequence[Any], profiles: Sequence[pd.DataFrame], minimum: int
         if hidden else None,
         f"{count(compared)} groups are compared with all others: about 1 in 20 looks clear by chance alone."
         if compared >= MANY else None,
+        _mostly_not_given(profiles),
         *(_few_products(each.model) for each in views if each.kind == "class"),
         "That a group has more does not say that belonging to it is the reason.",
     )  # fmt: skip
+
+
+def _mostly_not_given(profiles: Sequence[pd.DataFrame]) -> str | None:
+    """Say where those of whom nothing is given are so many that everybody else is compared with them above all."""
+    blank = [
+        (row.share, row.accounts, each["accounts"].sum(), row.mean)
+        for each in profiles
+        for row in shown(each).itertuples()
+        if row.segment == NOT_GIVEN and row.share >= BLANK
+    ]
+    if not blank:
+        return None
+    _, accounts, of, mean = max(blank)
+    return (
+        f"All others are in good part those of whom nothing is given ({count(accounts)} of {count(of)}, who have "
+        f"{per_cent(mean)}): a group that is given may differ from them for the reason that it is."
+    )
 
 
 def undivided(cuts: Any) -> str | None:

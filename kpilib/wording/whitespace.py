@@ -67,7 +67,7 @@ def _lead(calls: pd.DataFrame, currency: str | None, trusted: bool) -> str:
     values = [each for each in calls["value"] if not missing(each)]
     if values:
         worth = money(sum(values), currency, 0)
-        return f"The best {number} for the next quarter {are(len(calls))} worth {worth} in expectation."
+        return f"The best {number} for the next quarter {are(len(calls))} expected to bring {worth}, called or not."
     chances = calls["chance"].dropna()
     if len(chances) and not trusted:
         if tied(calls):
