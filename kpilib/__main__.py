@@ -284,6 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"kpi: {_of_the_machine(error)}", err=True)
         sys.exit(1)
     except Exception as error:
+        if str(error) == "Query interrupted":  # how DuckDB says that somebody pressed Ctrl-C
+            sys.exit(130)
         _tell_fault(engine=type(error).__module__.endswith("duckdb"))
 
 

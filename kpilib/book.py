@@ -79,7 +79,7 @@ class Book:
         import pyarrow.parquet as pq
 
         files = self._files(name)
-        return pq.read_schema(min(files.iterdir()) if files.is_dir() else files).names
+        return pq.read_schema(min(files.glob("*.parquet")) if files.is_dir() else files).names
 
     def table(self, name: str) -> pd.DataFrame:
         """Read a small kept table whole; decimals stay decimals, days stay days."""

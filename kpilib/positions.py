@@ -95,7 +95,7 @@ def proven_not_possible(
     """
     words, names = Words(portfolio.products), list(portfolio.products["product_id"])
     offered = offers(portfolio, words).loc[quarter.index]
-    rows = _written(portfolio, folder, quarter.label)
+    rows = _written(portfolio, [folder / f"{quarter.label}.parquet"])
     found = {}
     for rule, there in (("not_on_offer", False), ("outside_eligibility", True)):
         masks = {n: int(offered[f"offered_{n}"]) if there else PLACES & ~int(offered[f"offered_{n}"]) for n in words}
@@ -117,7 +117,7 @@ def proven_not_possible(
 def open_to_nobody(portfolio: Portfolio, folder: Path) -> list[str]:
     """Name the products that are possible for no account in any quarter."""
     words = Words(portfolio.products)
-    rows = _written(portfolio, folder, "*")
+    rows = _written(portfolio, sorted(folder.glob("*.parquet")))
     found = rows.aggregate(**{f"some_{n}": rows[f"possible_{n}"].bit_or() for n in words}).to_pyarrow().to_pylist()[0]
     return [
         name for place, name in enumerate(portfolio.products["product_id"])
@@ -125,8 +125,8 @@ def open_to_nobody(portfolio: Portfolio, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _written(portfolio: Portfolio, folder: Path, label: str) -> ir.Table:
-    return portfolio.con.read_parquet(f"{glob.escape(str(folder))}/{label}.parquet", hive_partitioning=False)
+def _written(portfolio: Portfolio, files: list[Path]) -> ir.Table:
+    return portfolio.con.read_parquet([glob.escape(str(each)) for each in files], hive_partitioning=False)
 
 
 def _lines(bench: Bench) -> ir.Table:
@@ -270,21 +270,24 @@ def _positions(bench: Bench, abreast: ir.Table, quarter: Quarter) -> ir.Table:
     offered = bench.offers.loc[quarter.index]
     lookbacks = bench.portfolio.products["lookback_quarters"].astype(int)
 
+    def word(name: str) -> ir.IntegerValue:
+        """Give a word 64 bits: the engine gives it fewer where all its numbers are small."""
+        return abreast[name].cast("int64")
+
     def within(name: str, quarters: int) -> list[ir.Value]:
         """Give the columns of so many quarters up to this one, as far as the data go back."""
         names = (f"{name}_{each}" for each in range(quarter.index - quarters + 1, quarter.index + 1))
         return [abreast[each] for each in names if each in abreast.columns]
 
-    def sold(word: int, quarters: int) -> ir.IntegerValue:
-        return reduce(or_, within(f"word_{word}", quarters))
+    def sold(number: int, quarters: int) -> ir.IntegerValue:
+        return reduce(or_, (each.cast("int64") for each in within(f"word_{number}", quarters)))
 
     words = {}
     for n in bench.words:
         masks = {each: whole(bench.words.mask(n, lookbacks == each)) for each in {*lookbacks}}
         bought = reduce(or_, (sold(n, each) & mask for each, mask in masks.items()))
-        dated = abreast[f"dated_{n}_{quarter.index}"]
-        words[f"possible_{n}"] = abreast[f"open_{offered.era}_{n}"] & whole(int(offered[f"offered_{n}"]))
-        words[f"proven_{n}"] = (bought & ~abreast[f"returned_{n}"]) | (dated & PLACES)
+        words[f"possible_{n}"] = word(f"open_{offered.era}_{n}") & whole(int(offered[f"offered_{n}"]))
+        words[f"proven_{n}"] = (bought & ~word(f"returned_{n}")) | (word(f"dated_{n}_{quarter.index}") & PLACES)
     rows = abreast.select(
         "account_id",
         quarter=ibis.literal(quarter.index, "int32"),

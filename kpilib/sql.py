@@ -52,7 +52,8 @@ def parquet(path: str | Path) -> str:
     >>> parquet("Client [1]/accounts.parquet")
     "read_parquet('Client [[]1]/accounts.parquet', hive_partitioning = false)"
     """
-    files = literal(f"{glob.escape(str(path))}/*.parquet") if Path(path).is_dir() else file(path)
+    folder = Path(path)
+    files = f"[{', '.join(map(file, sorted(folder.glob('*.parquet'))))}]" if folder.is_dir() else file(path)
     return f"read_parquet({files}, hive_partitioning = false)"
 
 

@@ -101,7 +101,7 @@ class Bench:
     @cached_property
     def bits(self) -> int:
         """Bits for which DuckDB sets memory aside, for every group there could be and once per thread."""
-        return int(log2(GROUPS_IN_MEMORY / self.threads / (16 * (2 + len(list(self.words))))))
+        return max(0, int(log2(GROUPS_IN_MEMORY / self.threads / (16 * (2 + len(list(self.words)))))))
 
     @property
     def turns(self) -> list[tuple[int, int]]:

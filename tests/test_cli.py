@@ -38,6 +38,14 @@ def printed(capsys, *arguments: object) -> str:
     return capsys.readouterr().out
 
 
+def test_what_is_interrupted_is_no_fault_of_the_kit(tmp_path, capsys, monkeypatch):
+    """DuckDB tells of Ctrl-C in an error of its own."""
+    path = sales(tmp_path, ROWS)
+    monkeypatch.setattr("kpilib.kept.open_book", lambda *_: (_ for _ in ()).throw(RuntimeError("Query interrupted")))
+    assert kpi("measure", path) == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_measure_prints_one_json_object_with_every_promised_key(tmp_path, capsys):
     found = json.loads(printed(capsys, "measure", sales(tmp_path, ROWS), "--format", "json"))
     assert set(found) == KEYS

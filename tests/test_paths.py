@@ -45,7 +45,7 @@ def test_a_folder_s_name_is_never_a_pattern(tmp_path, name, sibling, kind):
     assert degree.of(book(own), "2025Q2").n == 2
 
 
-@pytest.mark.parametrize("name", ["revenue=7", "quarter=1", "number=0", "place=0", "account_id=Z"])
+@pytest.mark.parametrize("name", ["revenue=7", "quarter=1", "number=0", "place=0", "account_id=Z", "a\\b"])
 def test_a_folder_that_reads_like_a_column_changes_no_figure(tmp_path, name):
     found = book(client(tmp_path / name, OWN, "csv"))
     assert degree.of(found, "2025Q2").n == 2

@@ -33,6 +33,9 @@ def computed(client, folder, threads=None) -> list[dict]:
         positions.write(plainest.portfolio(client, con), path)
     finally:
         con.disconnect()
+    schemas = [pq.read_schema(file) for file in path.iterdir()]
+    assert all(each == schemas[0] for each in schemas)
+    assert {str(each.type) for each in schemas[0] if each.name.startswith(("possible", "proven"))} == {"int64"}
     rows = pq.read_table(path).to_pylist()
     for row in rows:
         for name in ("possible", "proven"):
@@ -78,6 +81,27 @@ def test_accounts_that_share_a_key_are_found_by_their_names(tmp_path, monkeypatc
     monkeypatch.setattr(positions, "key_of", workbench.key_of)
     assert len(client.accounts) > client.accounts["account_id"].str.len().nunique()
     assert computed(client, tmp_path) == expected(client)
+
+
+def test_a_new_line_at_the_end_of_a_long_catalogue_is_read_beside_the_quarters_before_it(tmp_path):
+    """Words are small numbers until it is launched, and the rule that opens it comes as late."""
+    new = """
+    [accounts]
+    rows = [{ account_id = "A", size = "L" }]
+    [catalogue]
+    rows = [
+    """ + "".join(f'{{ product_id = "P{n}" }},\n' for n in range(31))
+    new += """{ product_id = "new", launched = 2025-07-01 }]
+    [[eligibility]]
+    products = ["new"]
+    from = 2025-07-01
+    where = { size = "L" }
+    """
+    facts = portfolio.load(load(sales(tmp_path, "A,P1,2025-11-05,1,5\nA,new,2025-11-05,1,5\n", more=new)))
+    positions.write(facts, tmp_path / "positions")
+    held = pq.read_table(tmp_path / "positions").to_pandas().set_index("quarter").eval("possible_0 & proven_0")
+    assert held.iloc[-1] == 1 << 31 | 1 << 1
+    assert positions.open_to_nobody(facts, tmp_path / "positions") == []
 
 
 @pytest.mark.parametrize("products", [62, 63, 64, 126, 127])
