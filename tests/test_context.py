@@ -197,6 +197,17 @@ def test_the_answer_leaves_out_what_there_is_nothing_to_say_of():
     assert told == ["Worth.", "None of 1 known pitfall that these data can show is found."]
 
 
+@pytest.mark.parametrize(("error", "warned"), [(0.008, True), (0.001, False)])
+def test_a_forecast_that_did_worse_than_none_is_told_with_it(error, warned):
+    ahead = pd.DataFrame(
+        [{"measure": "mean", "quarter": "2018Q1", "now": 0.39, "forecast": 0.4, "points": 4, "low": None, "high": None,
+          "reason": "few quarters"}]
+    )  # fmt: skip
+    record = pd.DataFrame({"measure": ["mean"], "error": [error], "unchanged": [0.002]})
+    told = say.answer("Worth.", pd.DataFrame(), None, None, NOW, [], ahead, record)
+    assert told[-1].endswith("expecting no change would have come closer.") == warned
+
+
 def test_scores_are_told_by_the_bands_that_may_be_shown():
     bands = pd.DataFrame(
         {"band": ["low", "mid", "high"], "score": [6.0, None, 8.0], "suppressed": [False, True, False]}

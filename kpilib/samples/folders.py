@@ -67,7 +67,7 @@ def _software(folder: Path, works: bool) -> Path:
 
 def _engagement(folder: Path, text: Template, firm: Firm, works: bool, every: int, case: str) -> Path:
     what = "" if works else "\n# Its twin: the same published figures, from a programme that changed nothing."
-    told = {"what": what, "twin": "" if works else " (twin)", **_totals(firm, every)}
+    told = {"what": what, "twin": "" if works else ", twin", **_totals(firm, every)}
     told["chapters"] = f"\nchapters = [{', '.join(map(_quoted, (*CHAPTERS, case)))}]" if works else ""
     _truth(folder, firm)
     (folder / "engagement.toml").write_text(text.substitute(told), encoding="utf-8", newline="\n")
@@ -185,7 +185,7 @@ TECHNOLOGY = Template("""\
 # +25 %.$what
 # Invented and seeded (python -m kpilib.samples); no real customer is in it.
 
-client = "Technology firm$twin"
+client = "Technology firm (invented$twin)"
 industry = "software"
 currency = "USD"
 data_from = 2022-01-01
@@ -285,7 +285,7 @@ SOFTWARE = Template("""\
 # +15 %.$what
 # Invented and seeded (python -m kpilib.samples); no real customer is in it.
 
-client = "Software firm$twin"
+client = "Software firm (invented$twin)"
 industry = "software"
 currency = "EUR"
 data_from = 2022-01-01

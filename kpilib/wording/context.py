@@ -32,7 +32,7 @@ def worth(retained: pd.DataFrame | None, quarter_label: str, has_revenue: bool, 
 
 def answer(
     worth: str, plan: pd.DataFrame, value: float | None, reach: float | None, quarter_label: str,
-    findings: Sequence[Any], ahead: pd.DataFrame | None,
+    findings: Sequence[Any], ahead: pd.DataFrame | None, record: pd.DataFrame | None = None,
 ) -> list[str]:  # fmt: skip
     """Answer the chapter's question: worth, plan, what is good here, what misleads, what is next.
 
@@ -48,10 +48,13 @@ def answer(
         Of ``pitfalls.check``.
     ahead
         ``forecast.ahead``; None where none is made.
+    record
+        ``forecast.record`` of how such forecasts did.
     """
-    coming = None if ahead is None else forecast.expected(ahead.iloc[0])
+    coming = None if ahead is None else said(forecast.expected(ahead.iloc[0]), forecast.beaten(record))
     level = benchmarks.against_peers(value, reach, quarter_label)
-    return said(worth, targets.met(plan) if len(plan) else None, level, misleading(findings), coming)
+    plans = targets.met(plan) if len(plan) else None
+    return said(worth, plans, level, misleading(findings), " ".join(coming) if coming else None)
 
 
 def misleading(findings: Sequence[Any]) -> str:

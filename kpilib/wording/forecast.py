@@ -97,6 +97,20 @@ def trusted(table: pd.DataFrame, measure: str = "mean") -> str | None:
     return None if found.empty else kept_promise(found.iloc[0])
 
 
+def beaten(table: pd.DataFrame | None, measure: str = "mean") -> str | None:
+    """Say of one measure of ``forecast.record`` that no forecast would have been better; None where that is not so.
+
+    Example
+    -------
+    >>> beaten(pd.DataFrame({"measure": ["mean"], "error": [0.008], "unchanged": [0.001]}))
+    'In past quarters, expecting no change would have come closer.'
+    """
+    found = pd.DataFrame() if table is None else table[table["measure"] == measure]
+    if found.empty or not found["error"].iloc[0] > found["unchanged"].iloc[0]:
+        return None
+    return "In past quarters, expecting no change would have come closer."
+
+
 def _level(row: Row, currency: str | None) -> str:
     when = quarter(row["quarter"])
     if row["measure"] == REVENUE:
