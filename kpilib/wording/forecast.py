@@ -98,7 +98,7 @@ def trusted(table: pd.DataFrame, measure: str = "mean") -> str | None:
 
 
 def beaten(table: pd.DataFrame | None, measure: str = "mean") -> str | None:
-    """Say of one measure of ``forecast.record`` that no forecast would have been better; None where that is not so.
+    """Say of one measure of ``forecast.record`` that expecting no change did better; None where it did not.
 
     Example
     -------

@@ -172,8 +172,9 @@ def _mostly_not_given(profiles: Sequence[pd.DataFrame]) -> str | None:
         return None
     _, accounts, of, mean = max(blank)
     return (
-        f"All others are in good part those of whom nothing is given ({count(accounts)} of {count(of)}, who have "
-        f"{per_cent(mean)}): a group that is given may differ from them for the reason that it is."
+        "The others that groups are compared with are in good part customers of whom nothing is given "
+        f"({count(accounts)} of {count(of)}, who have {per_cent(mean)}): a group may stand out because it is known "
+        "at all."
     )
 
 

@@ -67,7 +67,8 @@ def _lead(calls: pd.DataFrame, currency: str | None, trusted: bool) -> str:
     values = [each for each in calls["value"] if not missing(each)]
     if values:
         worth = money(sum(values), currency, 0)
-        return f"The best {number} for the next quarter {are(len(calls))} expected to bring {worth}, called or not."
+        what = f"The {'product' if len(calls) == 1 else 'products'} of the best {number} for the next quarter"
+        return f"{what} {are(len(calls))} expected to bring {worth}, called or not."
     chances = calls["chance"].dropna()
     if len(chances) and not trusted:
         if tied(calls):
